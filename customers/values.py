@@ -1,0 +1,207 @@
+"""Plain values that the profiling core hands out; no storage, no library types in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What something is called in both languages; `zh` equals `en` where no Chinese name exists."""
+
+    en: str
+    zh: str
+
+    def __getitem__(self, language: str) -> str:
+        return self.zh if language == "zh" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class ShopInfo:
+    """What the shop is, and the period (inclusive, local days) that its data covers."""
+
+    name: str
+    currency: str
+    first_day: date
+    last_day: date
+    customers: int
+    products: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryTaste:
+    """One category in one customer's or one segment's behaviour.
+
+    `spend` money over the whole period, `baskets` trips with the category, `share` of the spend
+    (0..1), `lift` that share over all customers' share (1 = like everybody), `days_since` the last
+    purchase counted from the shop's last day (None for a segment).
+    """
+
+    category: str
+    name: Name
+    spend: float
+    baskets: int
+    share: float
+    lift: float
+    days_since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A group of customers that buy alike. `top` are the categories that set it apart, by lift."""
+
+    segment_id: str
+    name: Name
+    size: int
+    share: float
+    mean_spend: float
+    mean_baskets: float
+    mean_recency_days: float
+    top: tuple[CategoryTaste, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Propensity:
+    """Calibrated probability (0..1) that a customer buys from a category in the next 30 days."""
+
+    category: str
+    name: Name
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Everything the profile card of one customer shows.
+
+    `spend` etc. cover the whole period of the data; `days_between` is the median number of days
+    between two trips (None below two trips); `attributes` maps attribute -> value and is empty
+    where nothing is known.
+    """
+
+    customer_id: str
+    segment: Segment | None
+    attributes: dict[str, str]
+    first_day: date
+    last_day: date
+    recency_days: int
+    baskets: int
+    spend: float
+    mean_basket: float
+    days_between: float | None
+    spend_by_month: tuple[tuple[date, float], ...]
+    top_categories: tuple[CategoryTaste, ...]
+    likely: tuple[Propensity, ...]
+    campaigns_received: int
+    coupons_redeemed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """How much one behaviour moved a score: `value` is the feature's own value in its own unit,
+    `usual` all customers' mean of it, `logit` the coefficient times the scaled difference."""
+
+    feature: str
+    value: float
+    usual: float
+    logit: float
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceExplanation:
+    """Why a customer's 30-day probability for a category is what it is (logistic regression)."""
+
+    category: str
+    name: Name
+    probability: float
+    base_rate: float
+    contributions: tuple[Contribution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One product for one customer. `reason` names the strongest evidence by its kind, with the
+    evidence's own figures in `evidence` (counts, days, ids), so that any language can render it:
+    "repeat" {baskets, days_since, every_days}, "together" {because: product_id, baskets},
+    "alike" {category, share_of_similar}, "popular" {customers}."""
+
+    product_id: str
+    name: str
+    category: str
+    score: float
+    reason: str
+    evidence: dict[str, float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarCustomer:
+    """A customer near another in behaviour embedding; `similarity` is the cosine (-1..1)."""
+
+    customer_id: str
+    similarity: float
+    segment: Name | None
+    shared_categories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceMember:
+    """A customer worth addressing for a category or product, with the probability to buy."""
+
+    customer_id: str
+    probability: float
+    baskets: int
+    days_since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who to address: the best `members` of `eligible` customers, with the expected buyers among
+    them (sum of probabilities) and the share that buys anyway (base rate over all customers)."""
+
+    target: Name
+    members: tuple[AudienceMember, ...]
+    eligible: int
+    expected_buyers: float
+    base_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProductHit:
+    """A product found by text; `score` is the cosine to the query."""
+
+    product_id: str
+    name: str
+    category: str
+    brand: str
+    price: float | None
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What is bought in the same basket: `baskets` with both, `confidence` = both / baskets with
+    the first, `lift` = confidence over the second's share of all baskets."""
+
+    key: str
+    name: Name
+    baskets: int
+    confidence: float
+    lift: float
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignResult:
+    """One campaign: who received it, who redeemed, and what was redeemed most."""
+
+    campaign_id: str
+    name: str
+    kind: str
+    start_day: date
+    end_day: date
+    received: int
+    redeemers: int
+    redemptions: int
+    coupons: int
+    products: int
+    top_categories: tuple[tuple[str, int], ...]

@@ -1,0 +1,44 @@
+"""One frozen, typed Settings. Only entry points read it; values are passed down."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def _cache() -> Path:
+    base = os.environ.get("SHOPKEEPER_CACHE") or os.environ.get("XDG_CACHE_HOME")
+    return Path(base).expanduser() / "shopkeeper" if base else Path.home() / ".cache" / "shopkeeper"
+
+
+def _var() -> Path:
+    return Path(os.environ.get("SHOPKEEPER_VAR", "var"))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are and which model answers.
+
+    shop: directory of the built shop. cache: downloads that outlive `var/` (models, sample data).
+    llm_url: base URL of an OpenAI-compatible server (".../v1"); None starts the local server.
+    llm_model: a name of the model catalogue, a path to a GGUF file, or the server's model name.
+    """
+
+    var: Path = field(default_factory=_var)
+    shop: Path = field(
+        default_factory=lambda: Path(os.environ.get("SHOPKEEPER_SHOP") or _var() / "complete-journey")
+    )
+    cache: Path = field(default_factory=_cache)
+    llm_url: str | None = field(default_factory=lambda: os.environ.get("SHOPKEEPER_LLM_URL") or None)
+    llm_key: str | None = field(
+        default_factory=lambda: os.environ.get("SHOPKEEPER_LLM_KEY") or None, repr=False
+    )
+    llm_model: str = field(
+        default_factory=lambda: os.environ.get("SHOPKEEPER_LLM_MODEL") or "qwen2.5-coder-1.5b"
+    )
+    llm_threads: int = field(
+        default_factory=lambda: int(os.environ.get("SHOPKEEPER_LLM_THREADS") or os.cpu_count() or 2)
+    )
+    ui_host: str = "127.0.0.1"
+    ui_port: int = field(default_factory=lambda: int(os.environ.get("SHOPKEEPER_UI_PORT") or 7860))
