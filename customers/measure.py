@@ -1,0 +1,86 @@
+"""`measure`: any count, sum, mean, share or top-n of the behaviour data, from a typed
+specification that is compiled to SQL here. No text of a model or a user ever becomes SQL: fields
+are enums, values are bound parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+
+class Quantity(StrEnum):
+    """What is measured. SPEND money, UNITS pieces, BASKETS trips, CUSTOMERS distinct customers,
+    PRODUCTS distinct products, MEAN_BASKET spend a trip, MEAN_SPEND spend a customer,
+    MEAN_PRICE spend a unit, REDEMPTIONS coupons redeemed, RECEIVED customers sent a campaign."""
+
+    SPEND = "spend"
+    UNITS = "units"
+    BASKETS = "baskets"
+    CUSTOMERS = "customers"
+    PRODUCTS = "products"
+    MEAN_BASKET = "mean_basket"
+    MEAN_SPEND = "mean_spend"
+    MEAN_PRICE = "mean_price"
+    REDEMPTIONS = "redemptions"
+    RECEIVED = "received"
+
+
+class Dimension(StrEnum):
+    """What the measure can be broken down by, or filtered on. ATTRIBUTE takes a customer
+    attribute's name; filters on it look like ("age", "45-54")."""
+
+    CUSTOMER = "customer"
+    DEPARTMENT = "department"
+    CATEGORY = "category"
+    TYPE = "type"
+    PRODUCT = "product"
+    BRAND = "brand"
+    SEGMENT = "segment"
+    CAMPAIGN = "campaign"
+    MONTH = "month"
+    WEEKDAY = "weekday"
+    ATTRIBUTE = "attribute"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A question to the data.
+
+    by: dimension to group by, or None for one figure. attribute: which attribute when `by` is
+    ATTRIBUTE. where: dimension -> allowed keys (OR inside, AND between); attribute filters stand
+    in `attributes` as attribute -> allowed values. start, end: inclusive local days. top: keep the
+    n largest (or smallest when `ascending`) groups; None keeps all.
+    """
+
+    quantity: Quantity
+    by: Dimension | None = None
+    attribute: str | None = None
+    where: dict[Dimension, tuple[str, ...]] = field(default_factory=dict)
+    attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    start: date | None = None
+    end: date | None = None
+    top: int | None = None
+    ascending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureRow:
+    """One group: its key (as in `names`; months as "2017-03"), its value, and its share (0..1) of
+    the ungrouped total where the quantity adds up over the groups, else None."""
+
+    key: str
+    value: float
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureResult:
+    """`rows` in order (months by time, else by value). `total` is the ungrouped value under the
+    same filters; `groups` how many groups there were before `top`."""
+
+    spec: Measure
+    rows: tuple[MeasureRow, ...]
+    total: float
+    groups: int
