@@ -1,0 +1,60 @@
+"""explain_preference: why a customer's chance to buy from a category is what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from customers.profiles.words import feature_words
+from customers.values import Contribution
+from tools import names, words
+from tools.base import Access, Fact, ToolResult
+from tools.words import both
+
+if TYPE_CHECKING:
+    from customers.shop import Shop
+
+
+class ExplainPreferenceTool:
+    """The contributions of the category's logistic regression, strongest first."""
+
+    name = "explain_preference"
+    access = Access.READ
+    describe = (
+        "why one customer likes, or will buy, one category: what in their behaviour speaks for and against"
+    )
+    busy = both(en="Explaining what customer {customer} prefers", zh="正在解释顾客 {customer} 的偏好")
+    parameters = {
+        "customer": {"type": "string", "x-entity": "customer"},
+        "category": {"type": "string", "x-entity": "category"},
+    }
+    required = ("customer", "category")
+
+    def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
+        """Return the probability, then the behaviours that moved it most."""
+        found = shop.explain_preference(args["customer"], args["category"])
+        who, name = names.customer(args["customer"]), names.called(found.name)
+        chance, base = words.percent(found.probability, 0), words.percent(found.base_rate, 0)
+        head = Fact(
+            who.en, "buys_within_30_days", found.probability, "probability",
+            both(
+                en=f"The chance that {who.en} buys {name.en} within the next 30 days is {chance}; over all customers it is {base}.",
+                zh=f"{who.zh}未来30天内购买{name.zh}的概率为{chance}，全体顾客平均为{base}。",
+            ),
+            names=name.all,
+        )  # fmt: skip
+        strongest = sorted(found.contributions, key=lambda c: -abs(c.logit))[:3]
+        return ToolResult((head, *(_fact(shop, who, name, c) for c in strongest)), full=found)
+
+
+def _fact(shop: Shop, who: names.Called, category: names.Called, c: Contribution) -> Fact:
+    value, usual = (feature_words(c.feature, x, shop.info.currency) for x in (c.value, c.usual))
+    raises = c.logit > 0
+    return Fact(
+        who.en, f"contribution:{c.feature}", c.logit, "log-odds",
+        both(
+            en=f"This {'raises' if raises else 'lowers'} it: {value['en']} (usual: {usual['en']}).",
+            zh=f"{'提高' if raises else '降低'}该概率的因素：{value['zh']}（一般为：{usual['zh']}）。",
+        ),
+        names=category.all,
+    )  # fmt: skip

@@ -1,0 +1,230 @@
+"""measure: any count, sum, mean, share or top-n of the behaviour data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from customers.measure import Dimension, Measure, MeasureRow, Quantity
+from tools import names, words
+from tools.base import Access, CannotDo, Fact, Table, ToolResult
+from tools.measure_words import GROUPS, QUANTITIES, Scope, scope, shown, statement
+from tools.words import both
+
+if TYPE_CHECKING:
+    from customers.shop import Shop
+
+_FILTERS = (Dimension.CUSTOMER, Dimension.DEPARTMENT, Dimension.CATEGORY, Dimension.TYPE, Dimension.PRODUCT,
+            Dimension.BRAND, Dimension.SEGMENT, Dimension.CAMPAIGN)  # fmt: skip
+_PRODUCT_SIDE = (Dimension.DEPARTMENT, Dimension.CATEGORY, Dimension.TYPE, Dimension.PRODUCT, Dimension.BRAND)
+_SHARED = (Quantity.SPEND, Quantity.UNITS, Quantity.CUSTOMERS, Quantity.BASKETS)
+_FEW = 12
+
+
+class MeasureTool:
+    """A typed specification, measured over the purchases, redemptions or exposures.
+
+    Filters (customers, categories, brands, segments, attributes, period) are what was linked in
+    the question; the plan chooses only the quantity and what to break it down by.
+    """
+
+    name = "measure"
+    access = Access.READ
+    describe = "any figure or ranking from the data: spend, units, trips, customers, averages, shares, top-n, by month and so on"
+    busy = both(en="Adding up the figures", zh="正在统计数据")
+    parameters = {
+        "quantity": {"type": "string", "enum": [q.value for q in Quantity]},
+        "by": {
+            "type": "string",
+            "enum": ["none", *(d.value for d in Dimension if d != Dimension.ATTRIBUTE)],
+            "x-add": "attribute",
+        },
+        "filters": {"type": "object", "x-entity": "all"},
+        "start": {"type": "string", "x-period": "start"},
+        "end": {"type": "string", "x-period": "end"},
+        "n": {"type": "integer", "x-count": True},
+        "ascending": {"type": "boolean", "x-modifier": "ascending"},
+    }
+    required = ("quantity", "by")
+
+    def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
+        """Return the figure, or the ranking with its total."""
+        asked = _asked(shop, args)
+        if asked.spec.by is None:
+            return _single(shop, asked)
+        return _grouped(shop, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A specification, the keys asked about inside the breakdown, and how many rows to state."""
+
+    spec: Measure
+    focus: tuple[str, ...]
+    top: int | None
+
+
+def _asked(shop: Shop, args: Mapping[str, Any]) -> _Asked:
+    filters: Mapping[str, Any] = args.get("filters") or {}
+    where = {d: tuple(filters[d.value]) for d in _FILTERS if filters.get(d.value)}
+    attributes = {key: tuple(values) for key, values in (filters.get("attributes") or {}).items()}
+    by, attribute = _dimension(shop, str(args.get("by") or "none"))
+    focus: tuple[str, ...] = ()
+    if by is Dimension.ATTRIBUTE and attribute in attributes:
+        focus = attributes.pop(attribute)
+    elif by in where:
+        focus = where.pop(by)
+    spec = Measure(
+        quantity=Quantity(args["quantity"]), by=by, attribute=attribute, where=where, attributes=attributes,
+        start=_day(args.get("start")), end=_day(args.get("end")), ascending=bool(args.get("ascending")),
+    )  # fmt: skip
+    top = min(int(args["n"]), 50) if args.get("n") else None
+    return _Asked(spec, focus, top)
+
+
+def _dimension(shop: Shop, by: str) -> tuple[Dimension | None, str | None]:
+    if by == "none":
+        return None, None
+    if by in shop.keys("attribute"):
+        return Dimension.ATTRIBUTE, by
+    return Dimension(by), None
+
+
+def _day(text: Any) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _single(shop: Shop, asked: _Asked) -> ToolResult:
+    spec, result = asked.spec, shop.measure(asked.spec)
+    where = scope(shop, spec)
+    facts = [_fact(where, spec.quantity, result.total, statement(shop, spec.quantity, where, result.total))]
+    without = {d: keys for d, keys in spec.where.items() if d not in _PRODUCT_SIDE}
+    if spec.quantity in _SHARED and len(without) < len(spec.where):
+        whole = shop.measure(replace(spec, where=without)).total
+        if whole > 0:
+            facts.append(_share(shop, spec, where, result.total, whole))
+    return ToolResult(tuple(facts), full=result)
+
+
+def _share(shop: Shop, spec: Measure, where: Scope, part: float, whole: float) -> Fact:
+    noun = QUANTITIES[spec.quantity]
+    total, share = shown(shop, spec.quantity, whole), words.percent(part / whole)
+    who_en = where.who.en if where.narrowed else "all customers"
+    who_zh = where.who.zh if where.narrowed else "全体顾客"
+    text = both(
+        en=f"That is {share} of {who_en}'s {noun.whole_en} {where.when.en} ({total}).",
+        zh=f"占{who_zh}{where.when.zh}{noun.whole_zh}（{total}）的{share}。",
+    )
+    if spec.quantity is Quantity.CUSTOMERS:
+        text = both(
+            en=f"That is {share} of the {total} customers who bought anything {where.when.en}.",
+            zh=f"占{where.when.zh}有过购买的{total}位顾客的{share}。",
+        )
+    return Fact(where.who.en, f"share_of_{spec.quantity.value}", part / whole, "share", text,
+                period=where.when.en, population=where.who.en, names=where.names)  # fmt: skip
+
+
+def _grouped(shop: Shop, asked: _Asked) -> ToolResult:
+    spec, result = asked.spec, shop.measure(asked.spec)
+    if not result.rows:
+        raise CannotDo(
+            both(en="The data holds nothing that fits this question.", zh="数据中没有符合该问题的记录。")
+        )
+    where, noun = scope(shop, spec), QUANTITIES[spec.quantity]
+    group = _group_words(shop, spec)
+    total = statement(shop, spec.quantity, where, result.total)
+    facts = [_fact(where, spec.quantity, result.total, total)]
+    ranked = sorted(result.rows, key=lambda r: r.value, reverse=not spec.ascending)
+    places = {row.key: rank for rank, row in enumerate(ranked, 1)}
+    stated = [row for row in ranked if row.key in asked.focus] or ranked[: _stated(asked, len(ranked))]
+    for row in stated:
+        facts.append(_row(shop, spec, where, row, places[row.key], len(ranked), group))
+    for key in asked.focus:
+        if key not in places:
+            facts.append(_fact(where, spec.quantity, 0, _absent(shop, spec, key, noun)))
+    rows_shown = result.rows if spec.by in (Dimension.MONTH, Dimension.WEEKDAY) else ranked
+    table = (
+        _table(shop, spec, rows_shown[:50], group) if len(ranked) > len(stated) or len(ranked) > 3 else None
+    )
+    return ToolResult(tuple(facts), table=table if not asked.focus else None, full=result)
+
+
+def _stated(asked: _Asked, groups: int) -> int:
+    if asked.top:
+        return asked.top
+    if asked.spec.by is Dimension.MONTH:
+        return 1
+    return groups if groups <= 4 else 5
+
+
+def _group_words(shop: Shop, spec: Measure) -> names.Called:
+    if spec.by is Dimension.ATTRIBUTE:
+        return names.called(shop.name("attribute", spec.attribute or ""))
+    assert spec.by is not None
+    return GROUPS[spec.by]
+
+
+def _row_name(shop: Shop, spec: Measure, key: str) -> names.Called:
+    if spec.by is Dimension.MONTH:
+        first = date.fromisoformat(f"{key}-01")
+        return names.Called(words.month(first, "en"), words.month(first, "zh"))
+    if spec.by is Dimension.CUSTOMER:
+        return names.Called(f"customer {key}", f"顾客 {key}")
+    if spec.by is Dimension.PRODUCT:
+        return names.product(shop, key)
+    if spec.by is Dimension.ATTRIBUTE:
+        return names.attribute_value(shop, spec.attribute or "", key)
+    assert spec.by is not None
+    return names.called(shop.name(spec.by.value, key))
+
+
+def _row(
+    shop: Shop, spec: Measure, where: Scope, row: MeasureRow, rank: int, of: int, group: names.Called
+) -> Fact:
+    name, noun = _row_name(shop, spec, row.key), QUANTITIES[spec.quantity]
+    value = shown(shop, spec.quantity, row.value)
+    share_en = share_zh = ""
+    if row.share is not None:
+        share_en, share_zh = (
+            f", {words.percent(row.share)} of the total",
+            f"，占总数的{words.percent(row.share)}",
+        )
+    low_en, low_zh = ("lowest", "最低") if spec.ascending else ("highest", "最高")
+    place_en = f"the {low_en}" if rank == 1 else f"number {rank}"
+    place_zh = low_zh if rank == 1 else f"第{rank}"
+    text = both(
+        en=f"{rank}. {name.en[:1].upper()}{name.en[1:]}: {value}{noun.unit_en(row.value)}{share_en} ({place_en} of {of} by {group.en}).",
+        zh=f"{rank}. {name.zh}：{value}{noun.unit_zh}{share_zh}（按{group.zh}在{of}个中{place_zh}）。",
+    )
+    return Fact(name.en, spec.quantity.value, row.value, noun.unit(shop), text,
+                period=where.when.en, population=where.who.en, names=name.all)  # fmt: skip
+
+
+def _absent(shop: Shop, spec: Measure, key: str, noun: Any) -> Mapping[str, str]:
+    name = _row_name(shop, spec, key)
+    return both(en=f"{name.en}: none in the data.", zh=f"{name.zh}：数据中没有。")
+
+
+def _fact(where: Scope, quantity: Quantity, value: float, text: Mapping[str, str]) -> Fact:
+    return Fact(where.who.en, quantity.value, value, quantity.value, text,
+                period=where.when.en, population=where.who.en, names=where.names)  # fmt: skip
+
+
+def _table(shop: Shop, spec: Measure, rows: Any, group: names.Called) -> Table:
+    noun = QUANTITIES[spec.quantity]
+    with_share = any(r.share is not None for r in rows)
+    cells = {
+        lang: tuple(
+            (_row_name(shop, spec, r.key)[lang], shown(shop, spec.quantity, r.value),
+             *((words.percent(r.share),) if with_share and r.share is not None else ("",) if with_share else ()))
+            for r in rows
+        )
+        for lang in words.LANGUAGES
+    }  # fmt: skip
+    titles = {
+        "en": (group.en.capitalize(), noun.title_en, *(("Share",) if with_share else ())),
+        "zh": (group.zh, noun.title_zh, *(("占比",) if with_share else ())),
+    }
+    return Table(titles, cells)

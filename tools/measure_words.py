@@ -1,0 +1,200 @@
+"""The sentences of `measure`: each quantity with its unit, period and population, in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from customers.measure import Dimension, Measure, Quantity
+from tools import names, words
+from tools.names import Called
+from tools.words import both
+
+if TYPE_CHECKING:
+    from customers.shop import Shop
+
+GROUPS = {
+    Dimension.CUSTOMER: Called("customer", "顾客"),
+    Dimension.DEPARTMENT: Called("department", "部门"),
+    Dimension.CATEGORY: Called("category", "品类"),
+    Dimension.TYPE: Called("product type", "商品类型"),
+    Dimension.PRODUCT: Called("product", "商品"),
+    Dimension.BRAND: Called("brand", "品牌"),
+    Dimension.SEGMENT: Called("segment", "分群"),
+    Dimension.CAMPAIGN: Called("campaign", "活动"),
+    Dimension.MONTH: Called("month", "月份"),
+    Dimension.WEEKDAY: Called("weekday", "星期"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """How a quantity is named: its table title, what the whole of it is called, its counted unit."""
+
+    title_en: str
+    title_zh: str
+    whole_en: str
+    whole_zh: str
+    one: str = ""
+    many: str = ""
+    unit_zh: str = ""
+    money: bool = False
+    decimals: int | None = None
+
+    def unit_en(self, value: float) -> str:
+        return f" {self.one if value == 1 else self.many}" if self.one else ""
+
+    def unit(self, shop: Shop) -> str:
+        return shop.info.currency if self.money else self.many
+
+
+QUANTITIES = {
+    Quantity.SPEND: Noun("Spend", "消费额", "spending", "总消费额", money=True),
+    Quantity.UNITS: Noun("Units", "件数", "units", "总件数", "unit", "units", "件"),
+    Quantity.BASKETS: Noun("Trips", "到店次数", "trips", "总到店次数", "trip", "trips", "次"),
+    Quantity.CUSTOMERS: Noun("Customers", "顾客数", "customers", "顾客总数", "customer", "customers", "位顾客"),
+    Quantity.PRODUCTS: Noun("Products", "商品数", "products", "商品总数", "product", "products", "种商品"),
+    Quantity.MEAN_BASKET: Noun("Spend a trip", "每次消费", "", "", money=True),
+    Quantity.MEAN_SPEND: Noun("Spend a customer", "人均消费", "", "", money=True),
+    Quantity.MEAN_PRICE: Noun("Spend a unit", "平均单价", "", "", money=True),
+    Quantity.REDEMPTIONS: Noun("Coupons redeemed", "兑换张数", "coupons redeemed", "兑换总数", "coupon", "coupons", "张优惠券"),
+    Quantity.RECEIVED: Noun("Customers reached", "触达人数", "customers reached", "触达总人数", "customer", "customers", "位顾客"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whom, what and when a figure is about. `narrowed`: not simply all customers."""
+
+    who: Called
+    what: Called
+    when: Called
+    campaign: Called
+    narrowed: bool
+    names: tuple[str, ...]
+
+
+def shown(shop: Shop, quantity: Quantity, value: float) -> str:
+    """Write a value of a quantity, without its counted noun."""
+    noun = QUANTITIES[quantity]
+    return words.money(value, shop.info.currency) if noun.money else words.number(value, noun.decimals)
+
+
+def _join(shop: Shop, spec: Measure, dimension: Dimension) -> tuple[str, str, tuple[str, ...]]:
+    keys = spec.where.get(dimension, ())
+    if dimension is Dimension.PRODUCT:
+        found = [names.product(shop, k) for k in keys]
+    elif dimension is Dimension.CUSTOMER:
+        found = [Called(k, k) for k in keys]
+    else:
+        found = [names.called(shop.name(dimension.value, k)) for k in keys]
+    return (words.listing((c.en for c in found), "en"), words.listing((c.zh for c in found), "zh"),
+            tuple(n for c in found for n in c.all))  # fmt: skip
+
+
+def _who(shop: Shop, spec: Measure) -> tuple[Called, bool, tuple[str, ...]]:
+    used: list[str] = []
+    en, zh, narrowed = "customers", "顾客", False
+    if spec.where.get(Dimension.CUSTOMER):
+        ids_en, ids_zh, _ = _join(shop, spec, Dimension.CUSTOMER)
+        many = len(spec.where[Dimension.CUSTOMER]) > 1
+        en, zh, narrowed = f"customer{'s' if many else ''} {ids_en}", f"顾客 {ids_zh} ", True
+    if spec.where.get(Dimension.SEGMENT):
+        seg_en, seg_zh, found = _join(shop, spec, Dimension.SEGMENT)
+        used += found
+        en, zh, narrowed = f"{en} in the segment “{seg_en}”", f"“{seg_zh}”分群的{zh}", True
+    for attribute, values in spec.attributes.items():
+        shown_values = [names.attribute_value(shop, attribute, v) for v in values]
+        title = names.called(shop.name("attribute", attribute))
+        used += [n for c in shown_values for n in c.all]
+        en = f"{en} with {title.en.lower()} {words.listing((c.en for c in shown_values), 'en')}"
+        zh = f"{title.zh}为{words.listing((c.zh for c in shown_values), 'zh')}的{zh}"
+        narrowed = True
+    return Called(en, zh), narrowed, tuple(used)
+
+
+def _what(shop: Shop, spec: Measure) -> tuple[Called, tuple[str, ...]]:
+    en, zh, used = [], [], []
+    for dimension in (Dimension.PRODUCT, Dimension.TYPE, Dimension.CATEGORY, Dimension.DEPARTMENT):
+        part_en, part_zh, found = _join(shop, spec, dimension)
+        if part_en:
+            en.append(part_en)
+            zh.append(part_zh)
+            used += found
+    brand_en, brand_zh, found = _join(shop, spec, Dimension.BRAND)
+    what_en, what_zh = words.listing(en, "en"), words.listing(zh, "zh")
+    if brand_en:
+        what_en = f"{what_en} ({brand_en})" if what_en else f"{brand_en} products"
+        what_zh = f"{what_zh}（{brand_zh}）" if what_zh else f"{brand_zh}商品"
+        used += found
+    return Called(what_en, what_zh), tuple(used)
+
+
+def scope(shop: Shop, spec: Measure) -> Scope:
+    """Return the words for a specification's filters and period."""
+    who, narrowed, who_names = _who(shop, spec)
+    what, what_names = _what(shop, spec)
+    start, end = spec.start or shop.info.first_day, spec.end or shop.info.last_day
+    when = Called(words.period(start, end, "en"), words.period(start, end, "zh"))
+    c_en, c_zh, c_names = _join(shop, spec, Dimension.CAMPAIGN)
+    return Scope(who, what, when, Called(c_en, c_zh), narrowed, (*who_names, *what_names, *c_names))
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def statement(shop: Shop, quantity: Quantity, s: Scope, value: float) -> Mapping[str, str]:
+    """Return the sentence that states one value in its scope."""
+    v = shown(shop, quantity, value)
+    who, what_en, what_zh = _upper(s.who.en), s.what.en, s.what.zh
+    on_en = f" on {what_en}" if what_en else ""
+    of_en = f" of {what_en}" if what_en else ""
+    in_zh = f"在{what_zh}上" if what_zh else ""
+    when_en, when_zh = s.when.en, s.when.zh
+    ads_en, ads_zh = (f" of {s.campaign.en}", f"{s.campaign.zh}的") if s.campaign.en else ("", "")
+    match quantity:
+        case Quantity.SPEND:
+            return both(en=f"{who} spent {v}{on_en} {when_en}.", zh=f"{s.who.zh}{when_zh}{in_zh}共消费{v}。")
+        case Quantity.UNITS:
+            units = "unit" if value == 1 else "units"
+            return both(en=f"{who} bought {v} {units}{of_en} {when_en}.",
+                        zh=f"{s.who.zh}{when_zh}共购买{what_zh or '商品'}{v}件。")  # fmt: skip
+        case Quantity.BASKETS:
+            trips = "trip" if value == 1 else "trips"
+            with_en = f" with {what_en} in the basket" if what_en else ""
+            with_zh = f"，购物篮中含{what_zh}" if what_zh else ""
+            return both(
+                en=f"{who} made {v} {trips}{with_en} {when_en}.",
+                zh=f"{s.who.zh}{when_zh}共到店{v}次{with_zh}。",
+            )
+        case Quantity.CUSTOMERS:
+            noun = s.who.en.replace("customers", "customer", 1) if value == 1 else s.who.en
+            return both(en=f"{v} {noun} bought {what_en or 'something'} {when_en}.",
+                        zh=f"{when_zh}共有{v}位{s.who.zh}购买了{what_zh or '商品'}。")  # fmt: skip
+        case Quantity.PRODUCTS:
+            return both(en=f"{who} bought {v} different products{of_en} {when_en}.",
+                        zh=f"{s.who.zh}{when_zh}共购买了{v}种不同的{what_zh or ''}商品。")  # fmt: skip
+        case Quantity.MEAN_BASKET:
+            return both(en=f"{who} spent {v} a trip on average{on_en} {when_en}.",
+                        zh=f"{s.who.zh}{when_zh}平均每次到店{in_zh}消费{v}。")  # fmt: skip
+        case Quantity.MEAN_SPEND:
+            buyers_en = " (among those who bought it)" if what_en else ""
+            buyers_zh = "（仅计购买者）" if what_zh else ""
+            return both(en=f"{who} spent {v} each on average{on_en}{buyers_en} {when_en}.",
+                        zh=f"{s.who.zh}{when_zh}{in_zh}人均消费{v}{buyers_zh}。")  # fmt: skip
+        case Quantity.MEAN_PRICE:
+            return both(en=f"{who} paid {v} a unit on average{(' for ' + what_en) if what_en else ''} {when_en}.",
+                        zh=f"{s.who.zh}{when_zh}购买{what_zh or '商品'}的平均单价为{v}。")  # fmt: skip
+        case Quantity.REDEMPTIONS:
+            return both(
+                en=f"{who} redeemed {v} coupons{ads_en} {when_en}.",
+                zh=f"{s.who.zh}{when_zh}共兑换{ads_zh}优惠券{v}张。",
+            )
+        case Quantity.RECEIVED:
+            got = s.campaign.en or "a campaign"
+            return both(
+                en=f"{v} {s.who.en} received {got} {when_en}.",
+                zh=f"{when_zh}共有{v}位{s.who.zh}收到{s.campaign.zh or '营销活动'}。",
+            )

@@ -1,0 +1,53 @@
+"""How the shop's things are called in an answer. `Called` is a name in both languages, made safe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from customers.values import Name
+from tools.words import label
+
+if TYPE_CHECKING:
+    from customers.shop import Shop
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A displayed name by language; `all` lists its written forms for the verifier."""
+
+    en: str
+    zh: str
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (self.en,) if self.en == self.zh else (self.en, self.zh)
+
+    def __getitem__(self, language: str) -> str:
+        return self.zh if language == "zh" else self.en
+
+
+def called(name: Name) -> Called:
+    """Return a shop name as it may be shown."""
+    return Called(label(name.en), label(name.zh))
+
+
+def category(shop: Shop, key: str) -> Called:
+    """Return the displayed name of a category key."""
+    return called(shop.name("category", key))
+
+
+def product(shop: Shop, product_id: str) -> Called:
+    """Return the displayed name of a product with its id, which alone is unique."""
+    name = label(shop.product_name(product_id))
+    return Called(f"{name} (#{product_id})", f"{name}（#{product_id}）")
+
+
+def customer(customer_id: str) -> Called:
+    """Return how a customer is called."""
+    return Called(f"customer {label(customer_id)}", f"顾客 {label(customer_id)}")
+
+
+def attribute_value(shop: Shop, attribute: str, value: str) -> Called:
+    """Return the displayed name of one value of a customer attribute."""
+    return called(shop.name("attribute_value", f"{attribute}={value}"))

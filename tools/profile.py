@@ -1,0 +1,168 @@
+"""profile: what is known of one customer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from customers.values import Profile
+from tools import names, words
+from tools.base import Access, Fact, ToolResult
+from tools.words import both
+
+if TYPE_CHECKING:
+    from customers.shop import Shop
+
+ABOUT = ("everything", "spending", "visits", "tastes", "attributes", "next")
+
+
+class ProfileTool:
+    """Segment, spending, rhythm, tastes, attributes and likely next purchases of a customer."""
+
+    name = "profile"
+    access = Access.READ
+    describe = "who one customer is: segment, spending, visits, tastes, attributes, likely next purchases"
+    busy = both(en="Looking up customer {customer}", zh="正在查看顾客 {customer} 的画像")
+    parameters = {
+        "customer": {"type": "string", "x-entity": "customer"},
+        "about": {"type": "string", "enum": list(ABOUT)},
+    }
+    required = ("customer", "about")
+
+    def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
+        """Return the facts of the part that was asked about; "everything" gives all parts."""
+        profile = shop.profile(args["customer"])
+        parts = {
+            "segment": _segment(profile),
+            "spending": _spending(shop, profile),
+            "visits": _visits(profile),
+            "tastes": _tastes(shop, profile),
+            "attributes": _attributes(shop, profile),
+            "next": _next(profile),
+        }
+        about = args.get("about", "everything")
+        wanted = {"tastes": ("tastes", "segment")}.get(about, (about,))
+        chosen = [
+            f for part, facts in parts.items() if about == "everything" or part in wanted for f in facts
+        ]
+        return ToolResult(tuple(chosen), full=profile)
+
+
+def _who(profile: Profile) -> names.Called:
+    return names.customer(profile.customer_id)
+
+
+def _cap(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _segment(p: Profile) -> list[Fact]:
+    if p.segment is None:
+        return []
+    segment, who = names.called(p.segment.name), _who(p)
+    return [
+        Fact(
+            who.en, "segment", p.segment.segment_id, "segment",
+            both(
+                en=f"{_cap(who.en)} belongs to the segment “{segment.en}” ({words.percent(p.segment.share)} of customers).",
+                zh=f"{who.zh}属于“{segment.zh}”分群（占全部顾客的{words.percent(p.segment.share)}）。",
+            ),
+            names=segment.all,
+        )
+    ]  # fmt: skip
+
+
+def _spending(shop: Shop, p: Profile) -> list[Fact]:
+    who, currency = _who(p), shop.info.currency
+    info = shop.info
+    when = {lang: words.period(info.first_day, info.last_day, lang) for lang in words.LANGUAGES}
+    return [
+        Fact(
+            who.en, "spend", p.spend, info.currency,
+            both(
+                en=f"{_cap(who.en)} spent {words.money(p.spend, currency)} on {words.plural(p.baskets, 'trip')} {when['en']}, "
+                f"{words.money(p.mean_basket, currency)} a trip on average.",
+                zh=f"{who.zh}{when['zh']}共消费{words.money(p.spend, currency)}，到店{words.number(p.baskets)}次，"
+                f"平均每次{words.money(p.mean_basket, currency)}。",
+            ),
+            period=when["en"],
+        )
+    ]  # fmt: skip
+
+
+def _visits(p: Profile) -> list[Fact]:
+    who = _who(p)
+    rhythm_en = rhythm_zh = ""
+    if p.days_between is not None:
+        rhythm_en = f" and usually comes every {words.number(p.days_between)} days" if p.days_between != 1 else (
+            " and usually comes every day")  # fmt: skip
+        rhythm_zh = f"，通常每{words.number(p.days_between)}天来一次"
+    return [
+        Fact(
+            who.en, "last_visit", p.last_day.isoformat(), "day",
+            both(
+                en=f"{_cap(who.en)} last came on {words.day(p.last_day, 'en')}, "
+                f"{words.days_ago(p.recency_days, 'en')}{rhythm_en}.",
+                zh=f"{who.zh}最近一次到店是{words.day(p.last_day, 'zh')}（{words.days_ago(p.recency_days, 'zh')}）{rhythm_zh}。",
+            ),
+        )
+    ]  # fmt: skip
+
+
+def _tastes(shop: Shop, p: Profile) -> list[Fact]:
+    who, facts = _who(p), []
+    for taste in p.top_categories[:3]:
+        name = names.called(taste.name)
+        facts.append(
+            Fact(
+                who.en, "category_spend", taste.spend, shop.info.currency,
+                both(
+                    en=f"{_cap(who.en)} spent {words.money(taste.spend, shop.info.currency)} on {name.en}: "
+                    f"{words.percent(taste.share)} of their spending, {words.number(taste.lift, 1)} times the usual share.",
+                    zh=f"{who.zh}在{name.zh}上花了{words.money(taste.spend, shop.info.currency)}，"
+                    f"占其消费的{words.percent(taste.share)}，是一般顾客占比的{words.number(taste.lift, 1)}倍。",
+                ),
+                names=name.all,
+            )
+        )  # fmt: skip
+    return facts
+
+
+def _attributes(shop: Shop, p: Profile) -> list[Fact]:
+    who = _who(p)
+    if not p.attributes:
+        return [
+            Fact(
+                who.en, "attributes", None, "",
+                both(en=f"No age, income or household details are known of {who.en}.",
+                     zh=f"没有{who.zh}的年龄、收入或家庭资料。"),
+            )
+        ]  # fmt: skip
+    pairs = {
+        lang: "; ".join(
+            f"{names.called(shop.name('attribute', key))[lang]}: {names.attribute_value(shop, key, value)[lang]}"
+            for key, value in p.attributes.items()
+        )
+        for lang in words.LANGUAGES
+    }
+    return [
+        Fact(who.en, "attributes", dict(p.attributes), "",
+             both(en=f"Known of {who.en} – {pairs['en']}.", zh=f"{who.zh}的已知资料：{pairs['zh'].replace('; ', '；')}。"))
+    ]  # fmt: skip
+
+
+def _next(p: Profile) -> list[Fact]:
+    who, facts = _who(p), []
+    for likely in p.likely[:3]:
+        name = names.called(likely.name)
+        facts.append(
+            Fact(
+                who.en, "buys_within_30_days", likely.probability, "probability",
+                both(
+                    en=f"The chance that {who.en} buys {name.en} within the next 30 days is {words.percent(likely.probability, 0)}.",
+                    zh=f"{who.zh}未来30天内购买{name.zh}的概率为{words.percent(likely.probability, 0)}。",
+                ),
+                names=name.all,
+            )
+        )  # fmt: skip
+    return facts

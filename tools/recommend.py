@@ -1,0 +1,95 @@
+"""recommend: products for one customer, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from customers.values import Recommendation
+from tools import names, words
+from tools.base import Access, CannotDo, Fact, ToolResult
+from tools.words import both
+
+if TYPE_CHECKING:
+    from customers.shop import Shop
+
+
+class RecommendTool:
+    """The best products for a customer; in a category, or only ones never bought before."""
+
+    name = "recommend"
+    access = Access.READ
+    describe = "products to offer one customer, with reasons; optionally in a category or never bought before"
+    busy = both(en="Choosing products for customer {customer}", zh="正在为顾客 {customer} 挑选商品")
+    parameters = {
+        "customer": {"type": "string", "x-entity": "customer"},
+        "n": {"type": "integer", "x-count": True},
+        "category": {"type": "string", "x-entity": "category"},
+        "new_only": {"type": "boolean", "x-modifier": "new_only"},
+    }
+    required = ("customer",)
+
+    def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
+        """Return up to n recommendations, one fact each, the best first."""
+        customer, category = args["customer"], args.get("category")
+        wanted = min(int(args.get("n") or 5), 20)
+        new_only = bool(args.get("new_only", False))
+        found = shop.recommend(customer, n=wanted, category=category, new_only=new_only)
+        if not found:
+            raise CannotDo(_nothing(shop, customer, category, new_only))
+        facts = tuple(_fact(shop, customer, rank, rec) for rank, rec in enumerate(found, 1))
+        return ToolResult(facts, recommendations=tuple(found), full=found)
+
+
+def _nothing(shop: Shop, customer: str, category: str | None, new_only: bool) -> Mapping[str, str]:
+    inside = names.category(shop, category) if category else None
+    en = f" in {inside.en}" if inside else ""
+    zh = f"{inside.zh}中" if inside else ""
+    if new_only:
+        return both(en=f"There is nothing{en} to recommend to customer {customer} that they have not bought before.",
+                    zh=f"{zh}没有可以推荐给顾客 {customer} 的、从未买过的商品。")  # fmt: skip
+    return both(en=f"There is nothing{en} to recommend to customer {customer}.",
+                zh=f"{zh}没有可以推荐给顾客 {customer} 的商品。")  # fmt: skip
+
+
+def _fact(shop: Shop, customer: str, rank: int, rec: Recommendation) -> Fact:
+    product, why = names.product(shop, rec.product_id), reason(shop, rec)
+    return Fact(
+        names.customer(customer).en, "recommended", rec.product_id, "product",
+        both(en=f"{rank}. {product.en}: {why['en']}.", zh=f"{rank}. {product.zh}：{why['zh']}。"),
+        names=product.all,
+    )  # fmt: skip
+
+
+def reason(shop: Shop, rec: Recommendation) -> Mapping[str, str]:
+    """Return why a product is recommended, from the evidence's own figures."""
+    e = rec.evidence
+    match rec.reason:
+        case "repeat":
+            often_en = often_zh = ""
+            if e.get("every_days"):
+                often_en = f", about every {words.plural(round(float(e['every_days'])), 'day')}"
+                often_zh = f"，约每{words.number(round(float(e['every_days'])))}天一次"
+            ago = int(e["days_since"])
+            return both(
+                en=f"bought on {words.plural(float(e['baskets']), 'trip')}{often_en}, last {words.days_ago(ago, 'en')}",
+                zh=f"买过{words.number(float(e['baskets']))}次{often_zh}，上次在{words.days_ago(ago, 'zh')}",
+            )
+        case "together":
+            other = names.product(shop, str(e["because"]))
+            return both(
+                en=f"goes with {other.en}, which they buy; {words.plural(float(e['baskets']), 'basket')} in the shop held both",
+                zh=f"与其购买过的{other.zh}搭配；全店有{words.number(float(e['baskets']))}个购物篮同时包含两者",
+            )
+        case "alike":
+            inside = names.category(shop, str(e["category"]))
+            share = words.percent(float(e["share_of_similar"]), 0)
+            return both(
+                en=f"{share} of the customers most like this one bought it ({inside.en})",
+                zh=f"最相似的顾客中有{share}买过（{inside.zh}）",
+            )
+        case "popular":
+            count = float(e["customers"])
+            return both(en=f"popular: {words.plural(count, 'customer')} bought it",
+                        zh=f"热门商品：{words.number(count)}位顾客买过")  # fmt: skip
+    raise ValueError(f"unknown reason {rec.reason!r}")

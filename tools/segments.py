@@ -1,0 +1,122 @@
+"""segments: the groups of customers that buy alike, and one of them in detail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from customers.values import Segment
+from tools import names, words
+from tools.base import Access, Fact, Table, ToolResult
+from tools.words import both
+
+if TYPE_CHECKING:
+    from customers.shop import Shop
+
+
+class SegmentsTool:
+    """All segments with their sizes and what sets them apart."""
+
+    name = "segments"
+    access = Access.READ
+    describe = "the list of all customer segments, with sizes"
+    busy = both(en="Listing the customer segments", zh="正在列出顾客分群")
+    parameters: Mapping[str, Mapping[str, Any]] = {}
+    required = ()
+
+    def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
+        """Return one fact a segment, the largest first."""
+        found = sorted(shop.segments(), key=lambda s: -s.size)
+        total = sum(s.size for s in found)
+        head = Fact(
+            "all customers", "segment_count", len(found), "segments",
+            both(en=f"The {words.number(total)} customers fall into {words.plural(len(found), 'segment')}.",
+                 zh=f"{words.number(total)}位顾客分为{words.number(len(found))}个分群。"),
+        )  # fmt: skip
+        return ToolResult((head, *(_line(rank, s) for rank, s in enumerate(found, 1))), full=found)
+
+
+class SegmentTool:
+    """One segment in detail."""
+
+    name = "segment"
+    access = Access.READ
+    describe = "one segment in detail: size, spending, what sets it apart"
+    busy = both(en="Looking at the segment", zh="正在查看该分群")
+    parameters = {"segment": {"type": "string", "x-entity": "segment"}}
+    required = ("segment",)
+
+    def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
+        """Return size, spending and the defining categories."""
+        s = shop.segment(args["segment"])
+        return ToolResult((_size(s), _habits(shop, s), *_tastes(s)), full=s, table=_table(s))
+
+
+def _line(rank: int, s: Segment) -> Fact:
+    name = names.called(s.name)
+    tops = [names.called(t.name) for t in s.top[:3]]
+    marks_en = f"; sets itself apart by {words.listing((t.en for t in tops), 'en')}" if tops else ""
+    marks_zh = f"；突出品类：{words.listing((t.zh for t in tops), 'zh')}" if tops else ""
+    return Fact(
+        name.en, "size", s.size, "customers",
+        both(
+            en=f"{rank}. {name.en}: {words.plural(s.size, 'customer')} ({words.percent(s.share)}){marks_en}.",
+            zh=f"{rank}. {name.zh}：{words.number(s.size)}位顾客（{words.percent(s.share)}）{marks_zh}。",
+        ),
+        names=(*name.all, *(n for t in tops for n in t.all)),
+    )  # fmt: skip
+
+
+def _size(s: Segment) -> Fact:
+    name = names.called(s.name)
+    return Fact(
+        name.en, "size", s.size, "customers",
+        both(en=f"The segment “{name.en}” has {words.plural(s.size, 'customer')}, {words.percent(s.share)} of all.",
+             zh=f"“{name.zh}”分群有{words.number(s.size)}位顾客，占全部的{words.percent(s.share)}。"),
+        names=name.all,
+    )  # fmt: skip
+
+
+def _habits(shop: Shop, s: Segment) -> Fact:
+    name, currency = names.called(s.name), shop.info.currency
+    when = {lang: words.period(shop.info.first_day, shop.info.last_day, lang) for lang in words.LANGUAGES}
+    return Fact(
+        name.en, "mean_spend", s.mean_spend, currency,
+        both(
+            en=f"Its customers spent {words.money(s.mean_spend, currency)} each on average {when['en']}, "
+            f"on {words.number(s.mean_baskets, 1)} trips, and last came {words.number(s.mean_recency_days, 1)} days before the data ends.",
+            zh=f"该分群顾客{when['zh']}人均消费{words.money(s.mean_spend, currency)}，人均到店{words.number(s.mean_baskets, 1)}次，"
+            f"最近一次到店平均在数据截止日前{words.number(s.mean_recency_days, 1)}天。",
+        ),
+        period=when["en"],
+    )  # fmt: skip
+
+
+def _tastes(s: Segment) -> list[Fact]:
+    name, facts = names.called(s.name), []
+    for taste in s.top[:5]:
+        category = names.called(taste.name)
+        facts.append(
+            Fact(
+                name.en, "category_lift", taste.lift, "times",
+                both(
+                    en=f"{category.en} makes {words.percent(taste.share)} of its spending, "
+                    f"{words.number(taste.lift, 1)} times the share over all customers.",
+                    zh=f"{category.zh}占其消费的{words.percent(taste.share)}，是全体顾客占比的{words.number(taste.lift, 1)}倍。",
+                ),
+                names=category.all,
+            )
+        )  # fmt: skip
+    return facts
+
+
+def _table(s: Segment) -> Table:
+    rows = {
+        lang: tuple(
+            (names.called(t.name)[lang], words.percent(t.share), f"{words.number(t.lift, 1)}×") for t in s.top
+        )
+        for lang in words.LANGUAGES
+    }
+    return Table(
+        {"en": ("Category", "Share of spending", "Lift"), "zh": ("品类", "消费占比", "提升度")}, rows
+    )
