@@ -1,0 +1,212 @@
+"""Cleaning by declared rules: every row read is either kept or kept aside with the rule it broke.
+
+Rules are Ibis predicates, so that the same rules run on any engine that Ibis reaches. A row that
+breaks several dropping rules is counted under the first of them, so that rows kept and rows
+dropped always add up to the rows read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import ibis
+import ibis.expr.types as ir
+
+from customers.stores.events import EventStore
+
+DROPPED, REPAIRED, NOTED = "dropped", "repaired", "noted"
+EXAMPLES = 3
+
+# A quantity this many robust standard deviations above its category's median (both in log) is
+# kept and noted, or kept aside. The deviation is never taken below one doubling, so that where
+# nearly all lines are single pieces these are 32 and 256 times the usual quantity.
+UNUSUAL, ABSURD = 5.0, 8.0
+
+Predicate = Callable[[ir.Table], ir.BooleanValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that may be wrong with a row, and what is done about it.
+
+    `broken` is true for rows that break the rule; null counts as kept. `action` is "dropped",
+    "repaired" or "noted" as in `customers.schema.QUALITY`.
+    """
+
+    name: str
+    action: str
+    reason_en: str
+    reason_zh: str
+    broken: Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row of the quality report."""
+
+    source: str
+    rule: str
+    reason_en: str
+    reason_zh: str
+    action: str
+    rows: int
+    of_rows: int
+    examples: str = "[]"
+
+
+@dataclass(slots=True)
+class Report:
+    """Collects findings of all sources of one ingest."""
+
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(
+        self, source: str, rule: str, reason_en: str, reason_zh: str, action: str, rows: int, of_rows: int
+    ) -> None:
+        """File a finding that was counted elsewhere."""
+        self.findings.append(Finding(source, rule, reason_en, reason_zh, action, rows, of_rows))
+
+    def add_read(self, source: str, rows: int) -> None:
+        """File how many rows came in."""
+        self.add(source, "read", "rows read from the source", "从来源读入的行", NOTED, rows, rows)
+
+    def add_kept(self, source: str, rows: int, of_rows: int) -> None:
+        """File how many rows were kept."""
+        self.add(source, "kept", "rows kept after cleaning", "清洗后保留的行", NOTED, rows, of_rows)
+
+    def table(self) -> ir.Table:
+        """Return the findings as rows of `customers.schema.QUALITY`."""
+        columns = Finding.__dataclass_fields__
+        return ibis.memtable([{c: getattr(f, c) for c in columns} for f in self.findings])
+
+
+@ibis.udf.scalar.builtin
+def to_json(row) -> str:  # type: ignore[empty-body]
+    """A struct as JSON text; built into DuckDB and Spark alike."""
+    ...
+
+
+def as_json(rows: ir.Table, columns: Sequence[str]) -> ir.StringValue:
+    """Return the given columns of each row as one JSON text."""
+    return cast(ir.StringValue, to_json(ibis.struct({c: rows[c] for c in columns})).cast("string"))
+
+
+def tag(rows: ir.Table, rules: Sequence[Rule]) -> ir.Table:
+    """Add a text column `rule`: the first dropping rule that the row breaks, or null."""
+    dropping = [rule for rule in rules if rule.action == DROPPED]
+    if not dropping:
+        return rows.mutate(rule=ibis.null("string"))
+    branches = [(rule.broken(rows).fill_null(False), ibis.literal(rule.name)) for rule in dropping]
+    return rows.mutate(rule=ibis.cases(*branches, else_=ibis.null("string")))
+
+
+def clean(
+    store: EventStore,
+    report: Report,
+    source: str,
+    rows: ir.Table,
+    rules: Sequence[Rule],
+    show: Sequence[str],
+) -> ir.Table:
+    """Apply rules to a source, file what they found, and return the rows to go on with.
+
+    Dropped rows go to the store's `rejected` table as JSON of the columns `show` (the source's
+    own). The rows returned are held in the store's connection: `store.release` them when done.
+    """
+    tagged = store.hold(tag(rows, rules))
+    kept = tagged.filter(tagged.rule.isnull())
+    dropped = tagged.filter(tagged.rule.notnull())
+    counts = _count(tagged, rules)
+    of_rows = counts.pop("")
+    kept_rows = of_rows - sum(counts.get(rule.name, 0) for rule in rules if rule.action == DROPPED)
+    report.add_read(source, of_rows)
+    for rule in rules:
+        found = counts.get(rule.name, 0)
+        broke = tagged.filter(tagged.rule == rule.name) if rule.action == DROPPED else None
+        if broke is None:
+            broke = kept.filter(rule.broken(kept).fill_null(False))
+        examples = _examples(broke, show) if found else "[]"
+        report.findings.append(
+            Finding(source, rule.name, rule.reason_en, rule.reason_zh, rule.action, found, of_rows, examples)
+        )
+    report.add_kept(source, kept_rows, of_rows)
+    if of_rows > kept_rows:
+        aside = dropped.select(source=ibis.literal(source), rule=dropped.rule, row=as_json(dropped, show))
+        store.append("rejected", aside)
+    return kept.drop("rule")
+
+
+def _count(tagged: ir.Table, rules: Sequence[Rule]) -> dict[str, int]:
+    """Return rows by rule in one pass; the key "" holds all rows."""
+    sums: dict[str, ir.IntegerScalar] = {"all_rows": tagged.count()}
+    for number, rule in enumerate(rules):
+        if rule.action == DROPPED:
+            hit = (tagged.rule == rule.name).fill_null(False)
+        else:
+            hit = rule.broken(tagged).fill_null(False) & tagged.rule.isnull()
+        sums[f"rule_{number}"] = hit.cast("int64").sum().fill_null(0)
+    row = tagged.aggregate(**sums).to_pyarrow().to_pylist()[0]
+    counts = {rule.name: int(row[f"rule_{number}"]) for number, rule in enumerate(rules)}
+    counts[""] = int(row["all_rows"])
+    return counts
+
+
+def _examples(broke: ir.Table, show: Sequence[str]) -> str:
+    """Return up to three rows as a JSON list, the same ones on every run."""
+    picked = broke.select(row=as_json(broke, show)).order_by("row").limit(EXAMPLES)
+    return json.dumps(
+        [json.loads(text) for text in picked.to_pyarrow()["row"].to_pylist()], ensure_ascii=False
+    )
+
+
+def duplicated(rows: ir.Table, keys: Sequence[str]) -> ir.Table:
+    """Add a boolean column `duplicate`: an equal row (on `keys`) already stands before this one."""
+    window = ibis.window(group_by=list(keys), order_by=list(keys[:1]))
+    return rows.mutate(duplicate=ibis.row_number().over(window) > 0)
+
+
+def with_quantity_score(rows: ir.Table, group: str, valid: ir.BooleanValue) -> ir.Table:
+    """Add `quantity_score`: robust standard deviations of log quantity above the group's median.
+
+    Median and median absolute deviation (times 1.4826, as for a normal distribution; Rousseeuw &
+    Croux 1993) come from the `valid` rows with a positive quantity; the deviation is at least
+    log 2. Null where the quantity is not positive.
+    """
+    ground = rows.filter(valid & (rows.quantity > 0)).select(
+        fence_group=rows[group].fill_null(""), log_quantity=rows.quantity.log()
+    )
+    centre = ground.group_by("fence_group").agg(centre=ground.log_quantity.median())
+    around = ground.join(centre, "fence_group")
+    spread = around.group_by("fence_group").agg(
+        centre=around.centre.max(),
+        spread=ibis.greatest((around.log_quantity - around.centre).abs().median() * 1.4826, math.log(2)),
+    )
+    keyed = rows.mutate(fence_group=rows[group].fill_null(""))
+    joined = keyed.left_join(spread, "fence_group")
+    positive = ibis.ifelse(joined.quantity > 0, joined.quantity, ibis.null("float64"))
+    scored = joined.mutate(quantity_score=(positive.log() - joined.centre) / joined.spread)
+    return scored.drop("fence_group", "fence_group_right", "centre", "spread")
+
+
+def quantity_rules() -> list[Rule]:
+    """Rules on `quantity_score` (see `with_quantity_score`)."""
+    return [
+        Rule(
+            "absurd_quantity",
+            DROPPED,
+            "quantity far beyond anything usual in its category",
+            "数量远超该品类的正常范围",
+            lambda t: t.quantity_score > ABSURD,
+        ),
+        Rule(
+            "unusual_quantity",
+            NOTED,
+            "unusually large quantity for its category, but possible (bulk buying)",
+            "数量在该品类中异常大,但有可能(批量购买)",
+            lambda t: t.quantity_score > UNUSUAL,
+        ),
+    ]
