@@ -11,12 +11,10 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import ibis
-import ibis.expr.types as ir
 
-from customers.stores.events import EventStore
+from customers.stores.events import Column, EventStore, Table
 
 DROPPED, REPAIRED, NOTED = "dropped", "repaired", "noted"
 EXAMPLES = 3
@@ -26,7 +24,7 @@ EXAMPLES = 3
 # nearly all lines are single pieces these are 32 and 256 times the usual quantity.
 UNUSUAL, ABSURD = 5.0, 8.0
 
-Predicate = Callable[[ir.Table], ir.BooleanValue]
+Predicate = Callable[[Table], Column]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Report:
         """File how many rows were kept."""
         self.add(source, "kept", "rows kept after cleaning", "清洗后保留的行", NOTED, rows, of_rows)
 
-    def table(self) -> ir.Table:
+    def table(self) -> Table:
         """Return the findings as rows of `customers.schema.QUALITY`."""
         columns = Finding.__dataclass_fields__
         return ibis.memtable([{c: getattr(f, c) for c in columns} for f in self.findings])
@@ -90,12 +88,12 @@ def to_json(row) -> str:  # type: ignore[empty-body]
     ...
 
 
-def as_json(rows: ir.Table, columns: Sequence[str]) -> ir.StringValue:
+def as_json(rows: Table, columns: Sequence[str]) -> Column:
     """Return the given columns of each row as one JSON text."""
-    return cast(ir.StringValue, to_json(ibis.struct({c: rows[c] for c in columns})).cast("string"))
+    return to_json(ibis.struct({c: rows[c] for c in columns})).cast("string")
 
 
-def tag(rows: ir.Table, rules: Sequence[Rule]) -> ir.Table:
+def tag(rows: Table, rules: Sequence[Rule]) -> Table:
     """Add a text column `rule`: the first dropping rule that the row breaks, or null."""
     dropping = [rule for rule in rules if rule.action == DROPPED]
     if not dropping:
@@ -108,10 +106,10 @@ def clean(
     store: EventStore,
     report: Report,
     source: str,
-    rows: ir.Table,
+    rows: Table,
     rules: Sequence[Rule],
     show: Sequence[str],
-) -> ir.Table:
+) -> Table:
     """Apply rules to a source, file what they found, and return the rows to go on with.
 
     Dropped rows go to the store's `rejected` table as JSON of the columns `show` (the source's
@@ -140,22 +138,22 @@ def clean(
     return kept.drop("rule")
 
 
-def _count(tagged: ir.Table, rules: Sequence[Rule]) -> dict[str, int]:
-    """Return rows by rule in one pass; the key "" holds all rows."""
-    sums: dict[str, ir.IntegerScalar] = {"all_rows": tagged.count()}
-    for number, rule in enumerate(rules):
-        if rule.action == DROPPED:
-            hit = (tagged.rule == rule.name).fill_null(False)
-        else:
-            hit = rule.broken(tagged).fill_null(False) & tagged.rule.isnull()
-        sums[f"rule_{number}"] = hit.cast("int64").sum().fill_null(0)
-    row = tagged.aggregate(**sums).to_pyarrow().to_pylist()[0]
-    counts = {rule.name: int(row[f"rule_{number}"]) for number, rule in enumerate(rules)}
-    counts[""] = int(row["all_rows"])
+def _count(tagged: Table, rules: Sequence[Rule]) -> dict[str, int]:
+    """Return rows by rule; the key "" holds all rows."""
+    groups = tagged.group_by("rule").agg(found=tagged.count()).to_pyarrow().to_pylist()
+    by_rule = {group["rule"]: int(group["found"]) for group in groups}
+    counts = {rule.name: by_rule.get(rule.name, 0) for rule in rules}
+    counts[""] = sum(by_rule.values())
+    others = [rule for rule in rules if rule.action != DROPPED]
+    if others:
+        kept = tagged.filter(tagged.rule.isnull())
+        sums = {rule.name: rule.broken(kept).fill_null(False).cast("int64").sum() for rule in others}
+        row = kept.aggregate(**sums).to_pyarrow().to_pylist()[0]
+        counts.update({name: int(found or 0) for name, found in row.items()})
     return counts
 
 
-def _examples(broke: ir.Table, show: Sequence[str]) -> str:
+def _examples(broke: Table, show: Sequence[str]) -> str:
     """Return up to three rows as a JSON list, the same ones on every run."""
     picked = broke.select(row=as_json(broke, show)).order_by("row").limit(EXAMPLES)
     return json.dumps(
@@ -163,13 +161,14 @@ def _examples(broke: ir.Table, show: Sequence[str]) -> str:
     )
 
 
-def duplicated(rows: ir.Table, keys: Sequence[str]) -> ir.Table:
+def duplicated(rows: Table, keys: Sequence[str]) -> Table:
     """Add a boolean column `duplicate`: an equal row (on `keys`) already stands before this one."""
     window = ibis.window(group_by=list(keys), order_by=list(keys[:1]))
-    return rows.mutate(duplicate=ibis.row_number().over(window) > 0)
+    position: Column = ibis.row_number().over(window)
+    return rows.mutate(duplicate=position > 0)
 
 
-def with_quantity_score(rows: ir.Table, group: str, valid: ir.BooleanValue) -> ir.Table:
+def with_quantity_score(rows: Table, group: str, valid: Column) -> Table:
     """Add `quantity_score`: robust standard deviations of log quantity above the group's median.
 
     Median and median absolute deviation (times 1.4826, as for a normal distribution; Rousseeuw &
@@ -187,7 +186,7 @@ def with_quantity_score(rows: ir.Table, group: str, valid: ir.BooleanValue) -> i
     )
     keyed = rows.mutate(fence_group=rows[group].fill_null(""))
     joined = keyed.left_join(spread, "fence_group")
-    positive = ibis.ifelse(joined.quantity > 0, joined.quantity, ibis.null("float64"))
+    positive: Column = ibis.ifelse(joined.quantity > 0, joined.quantity, ibis.null("float64"))
     scored = joined.mutate(quantity_score=(positive.log() - joined.centre) / joined.spread)
     return scored.drop("fence_group", "fence_group_right", "centre", "spread")
 

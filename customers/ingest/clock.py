@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import ibis
-import ibis.expr.types as ir
 
 from customers.errors import BadInput
+from customers.stores.events import Column
 
 
 def zone(name: str) -> ZoneInfo:
@@ -53,11 +52,11 @@ def _change(where: ZoneInfo, low: datetime, high: datetime) -> datetime:
     return high
 
 
-def to_local(ts: ir.TimestampValue, name: str, first: date, last: date) -> ir.TimestampValue:
+def to_local(ts: Column, name: str, first: date, last: date) -> Column:
     """Turn naive UTC times between two days into naive local times of the named zone."""
     steps = offsets(name, first, last)
-    seconds = ibis.literal(steps[0][1])
+    seconds: Column = ibis.literal(steps[0][1])
     if len(steps) > 1:
         branches = [(ts >= ibis.literal(at), ibis.literal(shift)) for at, shift in reversed(steps[1:])]
         seconds = ibis.cases(*branches, else_=steps[0][1])
-    return cast(ir.TimestampValue, ts + seconds.cast("int64").as_interval("s"))
+    return ts + seconds.cast("int64").as_interval("s")

@@ -15,10 +15,14 @@ from typing import Any
 
 import duckdb
 import ibis
-import ibis.expr.types as ir
 
 from customers.errors import BadInput, NotBuilt
 from customers.schema import TABLES
+
+# An Ibis table and an Ibis column. Ibis gives their attributes (the columns, and the methods that
+# depend on a column's type) no static types, so they are opaque to the type checker.
+Table = Any
+Column = Any
 
 MEMORY = "1GB"
 
@@ -30,7 +34,7 @@ class EventStore:
         self.path = path
         self.backend = backend
 
-    def table(self, name: str) -> ir.Table:
+    def table(self, name: str) -> Table:
         """Return a table of `customers.schema.TABLES` as an Ibis expression."""
         return self.backend.table(name)
 
@@ -41,22 +45,22 @@ class EventStore:
         ).fetchall()
         return {name for (name,) in rows}
 
-    def write(self, name: str, rows: ir.Table) -> None:
+    def write(self, name: str, rows: Table) -> None:
         """Fill a table of the schema from an expression; columns are put in order and cast."""
         self.backend.create_table(name, conform(name, rows))
 
-    def append(self, name: str, rows: ir.Table) -> None:
+    def append(self, name: str, rows: Table) -> None:
         """Add rows to a table of the schema, making it where it is not there yet."""
         if name in self.tables():
             self.backend.insert(name, conform(name, rows))
         else:
             self.write(name, rows)
 
-    def hold(self, rows: ir.Table) -> ir.Table:
+    def hold(self, rows: Table) -> Table:
         """Compute an expression once and keep it for this connection only (spilled when large)."""
         return self.backend.create_table(f"held_{uuid.uuid4().hex}", rows, temp=True)
 
-    def release(self, held: ir.Table) -> None:
+    def release(self, held: Table) -> None:
         """Free what `hold` kept."""
         self.backend.con.execute(f'DROP TABLE temp.main."{held.op().name}"')
 
@@ -68,7 +72,7 @@ class EventStore:
         self.backend.disconnect()
 
 
-def conform(name: str, rows: ir.Table) -> ir.Table:
+def conform(name: str, rows: Table) -> Table:
     """Select a schema table's columns from `rows`, in order, with the schema's types.
 
     A column that `rows` lacks is null throughout.
@@ -83,7 +87,7 @@ def conform(name: str, rows: ir.Table) -> ir.Table:
     )
 
 
-def empty(name: str) -> ir.Table:
+def empty(name: str) -> Table:
     """Return a schema table without rows."""
     return ibis.memtable([], schema=ibis.schema(TABLES[name]))
 
