@@ -1,0 +1,181 @@
+"""The shop's names, indexed so that a question's words find what exists. No LLM.
+
+Four levels of evidence, best first: the whole name, an everyday synonym, one part of a joined name
+("bread" in "Bread, buns & rolls"), the head noun ("juices" in "Canned juices"). What matches on no
+level is tried by spelling (difflib) and by meaning (text embedding).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from customers.ports import TextEncoder
+from customers.shop import Shop
+
+WHOLE, SYNONYM, PART, HEAD = 3, 2, 1, 0
+KINDS = ("category", "department", "brand", "segment", "attribute_value", "type")
+_MEANT = ("category", "department", "type")
+_EN_TOKEN = re.compile(r"[a-z0-9$%+]+(?:['’][a-z]+)?")
+_SPLIT_EN = re.compile(r"\s*(?:,|&|/|\(|\)|;|:|\band\b|\bor\b)\s*")
+_SPLIT_ZH = re.compile(r"[与和、/（）()及，,;；·\s]+")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+SPELLING, MEANING, MARGIN = 0.84, 0.62, 0.05
+
+
+class Named(NamedTuple):
+    """A thing of the shop: its kind and key."""
+
+    kind: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a stretch of text may mean: `things` of one level; several mean it is ambiguous."""
+
+    things: tuple[Named, ...]
+    level: int
+    text: str
+    span: tuple[int, int]
+
+
+def stem(word: str) -> str:
+    """Return an English word without its plural ending."""
+    word = re.sub(r"['’]s?$", "", word)
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and re.search(r"(?:ss|sh|ch|x|o)es$", word):
+        return word[:-2]
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us")) else word
+
+
+def tokens(text: str) -> list[tuple[str, int, int]]:
+    """Return lower-case English tokens with their positions."""
+    return [(m.group(), m.start(), m.end()) for m in _EN_TOKEN.finditer(text.lower())]
+
+
+def phrase(text: str) -> str:
+    """Return a text's stemmed tokens joined by blanks: the form that names are looked up in."""
+    return " ".join(stem(t) for t, _, _ in tokens(text) if t not in ("the", "a", "an"))
+
+
+class Lexicon:
+    """Names and synonyms of one shop in both languages, with spelling and meaning as a fallback."""
+
+    def __init__(self, shop: Shop, encoder: TextEncoder) -> None:
+        self._encoder = encoder
+        self._english: dict[str, dict[Named, int]] = defaultdict(dict)
+        self._chinese: dict[str, dict[Named, int]] = defaultdict(dict)
+        self._meaning: list[tuple[Named, str]] = []
+        self._vectors: np.ndarray | None = None
+        for kind in KINDS:
+            for key in shop.keys(kind):
+                self._add_name(Named(kind, key), *shop.name(kind, key)[:])
+        for kind, key, language, word in shop.synonyms():
+            self._put(language, word, Named(kind, key), SYNONYM)
+        self._longest_zh = max(map(len, self._chinese), default=0)
+        self._words = sorted({p for p in self._english if len(p) > 3})
+
+    def _add_name(self, thing: Named, en: str, zh: str) -> None:
+        if thing.kind in _MEANT:
+            self._meaning += [(thing, en)] + ([(thing, zh)] if zh != en else [])
+        self._put("en", en, thing, WHOLE)
+        self._put("zh" if _HAN.search(zh) else "en", zh, thing, WHOLE)
+        if thing.kind not in ("category", "department"):
+            return
+        for language, name, split in (("en", en, _SPLIT_EN), ("zh", zh, _SPLIT_ZH)):
+            parts = [p for p in split.split(name.lower() if language == "en" else name) if p]
+            if len(parts) > 1:
+                for part in parts:
+                    self._put(language, part, thing, PART)
+        if thing.kind == "category":
+            self._put("en", phrase(_SPLIT_EN.split(en.lower())[0]).split(" ")[-1], thing, HEAD)
+
+    def _put(self, language: str, text: str, thing: Named, level: int) -> None:
+        form = phrase(text) if language == "en" else text.strip()
+        if len(form) < 2 or (language == "zh" and not _HAN.search(form)):
+            return
+        index = self._english if language == "en" else self._chinese
+        index[form][thing] = max(level, index[form].get(thing, -1))
+
+    def find(self, text: str, free: Sequence[bool]) -> list[Match]:
+        """Return the names in a text; `free[i]` says whether character i may still be matched.
+        Longer names win over shorter ones, and no two matches overlap."""
+        room = list(free)
+        return sorted([*self._find_zh(text, room), *self._find_en(text, room)], key=lambda m: m.span)
+
+    def _find_en(self, text: str, room: list[bool]) -> Iterable[Match]:
+        words = [t for t in tokens(text) if all(room[t[1] : t[2]])]
+        for length in range(min(7, len(words)), 0, -1):
+            for i in range(len(words) - length + 1):
+                run = words[i : i + length]
+                start, end = run[0][1], run[-1][2]
+                if not all(room[start:end]):
+                    continue
+                form = " ".join(stem(w) for w, _, _ in run if w not in ("the", "a", "an"))
+                match = self._best(self._english.get(form), text, start, end)
+                if match and not (length == 1 and match.level <= PART and len(form) < 3):
+                    room[start:end] = [False] * (end - start)
+                    yield match
+
+    def _find_zh(self, text: str, room: list[bool]) -> Iterable[Match]:
+        for length in range(min(self._longest_zh, len(text)), 1, -1):
+            for start in range(len(text) - length + 1):
+                end = start + length
+                if not all(room[start:end]):
+                    continue
+                match = self._best(self._chinese.get(text[start:end]), text, start, end)
+                if match:
+                    room[start:end] = [False] * length
+                    yield match
+
+    def _best(self, things: dict[Named, int] | None, text: str, start: int, end: int) -> Match | None:
+        if not things:
+            return None
+        after, around = text[end : end + 14].lower(), text[max(0, start - 14) : end + 14].lower()
+        if "department" in after or after.startswith(("部门", "部")):
+            kept = {t: v for t, v in things.items() if t.kind == "department"} or things
+        elif re.search(r"\btypes?\b|类型", around):
+            kept = {t: v for t, v in things.items() if t.kind == "type"} or things
+        else:
+            kept = things
+        level = max(kept.values())
+        best = [t for t, v in kept.items() if v == level]
+        first = min(KINDS.index(t.kind) for t in best)
+        best = [t for t in best if KINDS.index(t.kind) == first]
+        return Match(tuple(best), level, text[start:end], (start, end))
+
+    def nearest(self, term: str) -> tuple[tuple[Named, ...], float]:
+        """Return what a term that is no name may mean: by spelling, else by meaning; the score of
+        the best, and every thing within the margin of it. Nothing near enough gives ()."""
+        close = difflib.get_close_matches(phrase(term), self._words, n=3, cutoff=SPELLING)
+        if close:
+            found = self._best(self._english[close[0]], term, 0, len(term))
+            if found:
+                return found.things, 1.0
+        scored = self.ranked(term)
+        if not scored or scored[0][1] < MEANING:
+            return (), scored[0][1] if scored else 0.0
+        best = scored[0][1]
+        near = [(t, s) for t, s in scored if s >= max(MEANING, best - MARGIN)]
+        kind = near[0][0].kind
+        return tuple(t for t, _ in near if t.kind == kind)[:4], best
+
+    def ranked(self, term: str, n: int = 8) -> list[tuple[Named, float]]:
+        """Return the n things nearest in meaning to a term, with their cosines."""
+        if not self._meaning:
+            return []
+        if self._vectors is None:
+            self._vectors = self._encoder.encode([text for _, text in self._meaning])
+        scores = self._vectors @ self._encoder.encode([term])[0]
+        best: dict[Named, float] = {}
+        for i in np.argsort(-scores)[: 4 * n]:
+            best.setdefault(self._meaning[int(i)][0], float(scores[i]))
+        return list(best.items())[:n]

@@ -1,0 +1,275 @@
+"""Step 1, link: find in the question what exists. Deterministic; no LLM.
+
+Everything that a plan may name comes from here: a customer, category, period or count that was not
+linked cannot be planned with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from agent import vocabulary
+from agent.lexicon import Lexicon, Match, Named
+from agent.periods import Period, chinese_number, find_periods
+from customers.errors import Unknown
+from customers.shop import Shop
+
+_COUNT_WORDS = {w: i for i, w in enumerate(
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split(), 2)} | {
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "dozen": 12}  # fmt: skip
+_ID = r"#?\s?([A-Za-z]{0,4}[-_]?\d[\w-]*)"
+_CUSTOMER = re.compile(
+    rf"\b(?:customers?|clients?|shoppers?|households?|members?|users?)(?:\s+(?:numbers?|no\.?|ids?))?\s*:?\s*{_ID}"
+    rf"((?:\s*(?:,|and|or|&|vs\.?|versus|to|with)\s*(?:customer\s+)?#?[A-Za-z]{{0,4}}[-_]?\d[\w-]*)*)", re.IGNORECASE)  # fmt: skip
+_CUSTOMER_ZH = re.compile(
+    r"(?:顾客|客户|用户|会员|家庭)(?:编号|号码|号|ID|id)?\s*[:：为是]?\s*#?\s?([A-Za-z]{0,4}[-_]?\d[A-Za-z0-9_-]*)"
+    r"((?:\s*(?:、|，|,|和|与|跟|及|或)\s*(?:顾客|客户|用户|会员)?\s*#?\d[A-Za-z0-9_-]*)*)")  # fmt: skip
+_CUSTOMER_ZH_AFTER = re.compile(r"(\d[A-Za-z0-9_-]*)\s*号?(?:这[位个])?(?:顾客|客户|用户|会员)")
+_CAMPAIGN = re.compile(r"\bcampaigns?\s*(?:number|no\.?|#)?\s*(\d+)|(?:活动|营销活动|促销)\s*#?\s?(\d+)|(?:第\s*)?(\d+)\s*[号期]\s*(?:营销)?活动", re.IGNORECASE)  # fmt: skip
+_PRODUCT = re.compile(r"\b(?:products?|items?|sku)\s*(?:number|no\.?|id)?\s*#?\s?(\d{3,})|(?:商品|产品)(?:编号|号)?\s*#?\s?(\d{3,})|#(\d{5,})", re.IGNORECASE)  # fmt: skip
+_SEGMENT = re.compile(r"\b(?:segments?|groups?|clusters?)\s*(?:number|no\.?|#)?\s*(\d{1,2}|[A-Z])\b|(?:分群|群体|人群|细分)\s*#?\s?(\d{1,2}|[A-Z])|第([一二三四五六七八九十\d]+)个?(?:分群|群体|人群)")  # fmt: skip
+_AMOUNT = re.compile(r"[$￥¥€£]\s?\d[\d,.]*|\d[\d,.]*\s?(?:dollars?|usd|美元|元|块钱?)|\d+(?:\.\d+)?\s?[%％]", re.IGNORECASE)
+_AHEAD = re.compile(r"\b(?:with)?in\s+(?:the\s+next\s+)?\d+\s+days?|\bnext\s+\d+\s+(?:days?|weeks?|months?)|(?:未来|今后|接下来)(?:的)?\s*\d*\s*(?:个)?[天周月]?|\d+天(?:之?内|以内)", re.IGNORECASE)  # fmt: skip
+_COUNT_EN = re.compile(r"(?<![\w.$#-])(\d{1,4}|" + "|".join(_COUNT_WORDS) + r")(?![\w.%-])", re.IGNORECASE)
+_COUNT_ZH = re.compile(r"(?:前|最\w{0,2}的)?\s*(\d{1,4}|[一二两三四五六七八九十]{1,3})\s*(?:个|种|位|名|款|样|件|类|大|条)")
+_KIDS = re.compile(r"\b(?:with|have|having)\s+(?:kids|children)\b|有孩子|有小孩|有子女", re.IGNORECASE)
+_PRONOUN = re.compile(r"\b(?:he|she|him|her|his|hers|they|them|their|this\s+(?:customer|client|shopper|person|one)|that\s+(?:customer|client|shopper|person)|the\s+(?:customer|client|shopper)(?!s|\s+(?:segments?|base|groups?)))\b|[他她](?!们)|这[位个名](?:顾客|客户|用户|人)|该(?:顾客|客户|用户)|那[位个名](?:顾客|客户|用户|人)|(?:^|[^位个名该])(?:顾客|客户)(?:最近)?(?:想要|问我)|其(?=消费|偏好|购买)", re.IGNORECASE)  # fmt: skip
+_SAME_THING = re.compile(r"\b(?:that|this|the\s+same)\s+(?:category|product|segment|campaign|department|brand)\b|[这那该](?:个|种|款)?(?:品类|商品|产品|分群|活动|部门|品牌)", re.IGNORECASE)  # fmt: skip
+_NEW_ONLY = re.compile(r"never\s+(?:bought|tried|purchased|had)|not\s+(?:yet\s+)?(?:bought|tried|purchased)|(?:has|have)n['’]?t\s+(?:bought|tried|purchased)|\bsomething\s+new\b|\bnew\s+(?:products?|items?|things?|to\s+(?:her|him|them))|没(?:有)?(?:买|尝试|购买|试)过|从未(?:买|购买|尝试)|从没(?:买|试)|未曾购买|新(?:商品|产品|东西|品)|没试过", re.IGNORECASE)  # fmt: skip
+_ASCENDING = re.compile(r"\b(?:least|lowest|fewest|smallest|worst|bottom|slowest|poorest)\b|最少|最低|最差|最小|倒数|垫底", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Links:
+    """What was found in one question. Lists keep the order of the text, without repeats."""
+
+    text: str
+    customers: list[str] = field(default_factory=list)
+    unknown: list[tuple[str, str]] = field(default_factory=list)
+    """Ids that do not exist: (kind, id as written)."""
+    things: dict[str, list[str]] = field(default_factory=dict)
+    """Kind (category, department, type, brand, segment, campaign, product) -> keys."""
+    attributes: dict[str, list[str]] = field(default_factory=dict)
+    periods: list[Period] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    modifiers: set[str] = field(default_factory=set)
+    ambiguous: list[tuple[str, tuple[Named, ...]]] = field(default_factory=list)
+    terms: list[str] = field(default_factory=list)
+    """Content words that name nothing the shop has."""
+    topic: str = ""
+    """The asker's own words for what they look for (names and terms), for product search."""
+    pronoun: bool = False
+    same_thing: bool = False
+
+    def keys(self, kind: str) -> list[str]:
+        """Return the linked keys of a kind."""
+        return self.customers if kind == "customer" else self.things.get(kind, [])
+
+    def add(self, kind: str, key: str) -> None:
+        """Note a linked thing once."""
+        if kind == "attribute_value":
+            attribute, _, value = key.partition("=")
+            kept = self.attributes.setdefault(attribute, [])
+            if value not in kept:
+                kept.append(value)
+            return
+        kept = self.customers if kind == "customer" else self.things.setdefault(kind, [])
+        if key not in kept:
+            kept.append(key)
+
+    def any(self) -> bool:
+        """Whether the text named anything at all."""
+        return bool(self.customers or any(self.things.values()) or self.attributes or self.periods or self.unknown)
+
+
+class Linker:
+    """Links questions to one shop."""
+
+    def __init__(self, shop: Shop, lexicon: Lexicon) -> None:
+        self._shop, self._lexicon = shop, lexicon
+        self._campaigns = set(shop.keys("campaign"))
+        self._segments = list(shop.keys("segment"))
+        self._attribute_values = list(shop.keys("attribute_value"))
+
+    def link(self, text: str) -> Links:
+        """Return what the text names; each stretch of it is used once, ids before names."""
+        links, free = Links(text), [True] * len(text)
+        self._customers(links, free)
+        self._numbered(links, free)
+        for pattern in (_AMOUNT, _AHEAD):
+            _take(pattern, text, free)
+        self._ranges(links, free)
+        self._periods(links, free)
+        self._modifiers(links, free)
+        matches = self._lexicon.find(text, free)
+        for match in matches:
+            self._name(links, match, free)
+        self._counts(links, free)
+        self._bare_customers(links, free)
+        self._terms(links, free, matches)
+        return links
+
+    def _customers(self, links: Links, free: list[bool]) -> None:
+        for pattern in (_CUSTOMER_ZH, _CUSTOMER, _CUSTOMER_ZH_AFTER):
+            for m in pattern.finditer(links.text):
+                if not all(free[m.start() : m.end()]):
+                    continue
+                if m.group(1) and re.fullmatch(r"\d{1,2}", m.group(1)) and re.match(r"\s*(?:个|种|位|days?|best|most|times)", links.text[m.end():]):
+                    continue
+                ids = [m.group(1), *re.findall(r"[A-Za-z]{0,4}[-_]?\d[\w-]*", m.group(2) if m.re.groups > 1 else "")]
+                for customer in ids:
+                    self._customer(links, customer)
+                _use(free, m.start(), m.end())
+
+    def _customer(self, links: Links, written: str) -> None:
+        if self._shop.has_customer(written):
+            links.add("customer", written)
+        elif written.lstrip("0") and self._shop.has_customer(written.lstrip("0")):
+            links.add("customer", written.lstrip("0"))
+        else:
+            links.unknown.append(("customer", written))
+
+    def _numbered(self, links: Links, free: list[bool]) -> None:
+        for m in _taken(_CAMPAIGN, links.text, free):
+            key = next(g for g in m.groups() if g)
+            if key in self._campaigns:
+                links.add("campaign", key)
+            else:
+                links.unknown.append(("campaign", key))
+        for m in _taken(_PRODUCT, links.text, free):
+            self._product(links, next(g for g in m.groups() if g))
+        for m in _taken(_SEGMENT, links.text, free):
+            self._segment(links, next(g for g in m.groups() if g))
+
+    def _product(self, links: Links, key: str) -> None:
+        try:
+            self._shop.product_name(key)
+        except Unknown:
+            links.unknown.append(("product", key))
+        else:
+            links.add("product", key)
+
+    def _segment(self, links: Links, written: str) -> None:
+        place = chinese_number(written) if not written.isalpha() or not written.isascii() else ord(written) - 64
+        by_place = self._segments[place - 1] if place and 0 < place <= len(self._segments) else None
+        key = written if written in self._segments else by_place
+        if key is not None:
+            links.add("segment", key)
+        else:
+            links.unknown.append(("segment", written))
+
+    def _ranges(self, links: Links, free: list[bool]) -> None:
+        """Attribute values written as ranges ("45-54", "45 to 54"), over and under, and children."""
+        for m in re.finditer(r"(\d+)\s?[kK]?\s*(?:-|–|to|至|到)\s*(\d+)\s?[kK]?(?:岁)?", links.text):
+            wanted = [m.group(1), m.group(2)]
+            for key in self._attribute_values:
+                if re.findall(r"\d+", key.partition("=")[2]) == wanted and all(free[m.start() : m.end()]):
+                    links.add("attribute_value", key)
+                    _use(free, m.start(), m.end())
+        for m in re.finditer(r"(?:over|above|older than)\s+(\d\d)\b|(\d\d)\s?\+|(\d\d)岁(?:及)?以上", links.text):
+            number = next(g for g in m.groups() if g)
+            key = next((k for k in self._attribute_values if k.endswith(f"={number}+")), None)
+            if key and all(free[m.start() : m.end()]):
+                links.add("attribute_value", key)
+                _use(free, m.start(), m.end())
+        for m in _taken(_KIDS, links.text, free):
+            for key in self._attribute_values:
+                if re.fullmatch(r"kids_count=[1-9]\+?", key):
+                    links.add("attribute_value", key)
+
+    def _periods(self, links: Links, free: list[bool]) -> None:
+        info = self._shop.info
+        for period in find_periods(links.text, info.first_day, info.last_day):
+            if all(free[slice(*period.span)]):
+                links.periods.append(period)
+                _use(free, *period.span)
+
+    def _modifiers(self, links: Links, free: list[bool]) -> None:
+        if _taken(_NEW_ONLY, links.text, free):
+            links.modifiers.add("new_only")
+        if _taken(_ASCENDING, links.text, free):
+            links.modifiers.add("ascending")
+        links.pronoun = bool(_PRONOUN.search(links.text))
+        links.same_thing = bool(_SAME_THING.search(links.text))
+
+    def _name(self, links: Links, match: Match, free: list[bool]) -> None:
+        if match.text.lower() in vocabulary.NEVER_NAMES:
+            return
+        _use(free, *match.span)
+        kinds = {t.kind for t in match.things}
+        if len(match.things) > 1 and kinds != {"attribute_value"}:
+            links.ambiguous.append((match.text, match.things[:5]))
+            return
+        for thing in match.things:
+            links.add(thing.kind, thing.key)
+
+    def _counts(self, links: Links, free: list[bool]) -> None:
+        for m in _taken(_COUNT_ZH, links.text, free):
+            value = chinese_number(m.group(1))
+            if value and not (value == 1 and not m.group(1).isdigit()):
+                links.counts.append(value)
+        for m in _COUNT_EN.finditer(links.text):
+            if not all(free[m.start() : m.end()]):
+                continue
+            word = m.group(1).lower()
+            value = _COUNT_WORDS.get(word) or int(word)
+            if value < 100 or not self._shop.has_customer(str(value)) or _counted(links.text, m.end()):
+                links.counts.append(value)
+                _use(free, m.start(), m.end())
+
+    def _bare_customers(self, links: Links, free: list[bool]) -> None:
+        """A number that is left over, counts nothing and is a customer's id, is that customer."""
+        for m in re.finditer(r"(?<![\w.-])#?([A-Za-z]{0,4}[-_]?\d[\w-]*)(?![\w%])", links.text):
+            if not all(free[m.start() : m.end()]):
+                continue
+            if self._shop.has_customer(m.group(1)):
+                links.add("customer", m.group(1))
+                _use(free, m.start(), m.end())
+            elif re.fullmatch(r"\d{5,}", m.group(1)):
+                self._product(links, m.group(1))
+                _use(free, m.start(), m.end())
+            elif re.fullmatch(r"\d{3,}", m.group(1)):
+                links.unknown.append(("customer", m.group(1)))
+                _use(free, m.start(), m.end())
+        if not links.customers and links.counts and re.fullmatch(r"\W*\d+\W*", links.text):
+            written = re.findall(r"\d+", links.text)[0]
+            links.counts.clear()
+            self._customer(links, written)
+
+    def _terms(self, links: Links, free: list[bool], matches: list[Match]) -> None:
+        for term, start, end in vocabulary.content_terms(links.text, free):
+            things, score = self._lexicon.nearest(term)
+            if len(things) == 1:
+                links.add(things[0].kind, things[0].key)
+            elif things:
+                links.ambiguous.append((term, things))
+            else:
+                links.terms.append(term)
+        named = [m.text for m in matches if m.things[0].kind in ("category", "type", "department")]
+        links.topic = " ".join(dict.fromkeys([*named, *links.terms])).strip()
+
+
+def _counted(text: str, end: int) -> bool:
+    after = text[end : end + 24].lower()
+    return bool(re.match(r"\s*(?:best|most|top|likely|customers?|households?|people|products?|items?|shoppers?|个|位|名)", after))
+
+
+def _use(free: list[bool], start: int, end: int) -> None:
+    free[start:end] = [False] * (end - start)
+
+
+def _taken(pattern: re.Pattern[str], text: str, free: list[bool]) -> list[re.Match[str]]:
+    return list(_iter_taken(pattern, text, free))
+
+
+def _iter_taken(pattern: re.Pattern[str], text: str, free: list[bool]) -> Iterator[re.Match[str]]:
+    for m in pattern.finditer(text):
+        if all(free[m.start() : m.end()]):
+            _use(free, m.start(), m.end())
+            yield m
+
+
+def _take(pattern: re.Pattern[str], text: str, free: list[bool]) -> None:
+    _taken(pattern, text, free)
