@@ -1,0 +1,39 @@
+"""What the page needs from the rooms below; `agent.Agent` and `customers.shop.Shop` offer it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from agent.events import Event, Role
+from customers.values import Name, Profile, Segment, ShopInfo
+
+
+class ShopView(Protocol):
+    """The part of `customers.shop.Shop` that the page shows."""
+
+    info: ShopInfo
+
+    def name(self, kind: str, key: str) -> Name: ...
+    def keys(self, kind: str) -> Sequence[str]: ...
+    def has_customer(self, customer_id: str) -> bool: ...
+    def profile(self, customer_id: str) -> Profile: ...
+    def segments(self) -> list[Segment]: ...
+    def segment_map(self) -> Any:
+        """Where customers stand on a plane; `plots.points` says which forms are understood."""
+        ...
+
+
+class Assistant(Protocol):
+    """The part of `agent.Agent` that the page talks to."""
+
+    @property
+    def shop(self) -> Any: ...
+
+    def stream(
+        self,
+        question: str,
+        role: Role = "service",
+        customer: str | None = None,
+        session: str | None = None,
+    ) -> Iterator[Event]: ...

@@ -1,0 +1,218 @@
+"""Every text of the page, in English and Chinese; no text of the page stands anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "title": ("Shopkeeper", "Shopkeeper"),
+    "tagline": ("Knows the customers of your shop", "懂你店里的每一位顾客"),
+    "tab_ask": ("Ask", "提问"),
+    "tab_segments": ("Segments", "客群"),
+    "tab_build": ("Data & build", "数据与构建"),
+    "language": ("Language", "语言"),
+    "role": ("I am", "我是"),
+    "role_service": ("Service agent", "客服"),
+    "role_merchandiser": ("Merchandiser", "商品运营"),
+    "question": ("Your question", "你的问题"),
+    "question_hint": (
+        "Ask about a customer, a category, a segment… in English or Chinese",
+        "用中文或英文提问：顾客、品类、客群……",
+    ),
+    "send": ("Ask", "提问"),
+    "stop": ("Stop", "停止"),
+    "new": ("New conversation", "新对话"),
+    "examples": ("Try one of these", "试试这些问题"),
+    "welcome": (
+        "Ask anything about the shop's customers. Every figure in an answer carries a number that "
+        "opens the fact it comes from.",
+        "关于本店顾客，尽管问。回答里的每个数字都带编号，点开就能看到它出自哪条事实。",
+    ),
+    "picker": ("Customer", "顾客"),
+    "picker_hint": ("Pick or type a customer id", "选择或输入顾客编号"),
+    "unknown_customer": (
+        "There is no customer “{customer}” in this shop's data. Check the id, or pick one from the list.",
+        "本店数据中没有顾客“{customer}”。请核对编号，或从列表中选择。",
+    ),
+    "no_customer": (
+        "Pick a customer to see who they are and what they buy.",
+        "选一位顾客，看看是谁、爱买什么。",
+    ),
+    "glance": ("The shop at a glance", "店铺概览"),
+    "customers": ("Customers", "顾客数"),
+    "products": ("Products", "商品数"),
+    "events": ("Events", "行为记录"),
+    "period": ("Period", "数据期间"),
+    "customer": ("Customer {customer}", "顾客 {customer}"),
+    "no_segment": ("No segment yet", "尚未分群"),
+    "spend": ("Spend", "消费额"),
+    "trips": ("Trips", "到店次数"),
+    "mean_basket": ("Per trip", "客单价"),
+    "last_visit": ("Last visit", "最近到店"),
+    "days_before_end": ("{days} days before the data ends", "距数据末日 {days} 天"),
+    "on_last_day": ("on the data's last day", "数据末日当天"),
+    "every_days": ("Comes every", "到店间隔"),
+    "days": ("{days} days", "{days} 天"),
+    "campaigns": ("Campaigns · coupons used", "收到活动 · 用券"),
+    "known_since": ("{first} – {last}", "{first} – {last}"),
+    "top_categories": ("Spends most on", "消费最多的品类"),
+    "likely": ("Likely to buy in the next 30 days", "未来30天可能购买"),
+    "household": ("Household", "家庭信息"),
+    "no_household": ("Nothing is known about the household.", "没有家庭信息。"),
+    "lift_high": ("{lift}× the usual share", "占比是常人的 {lift} 倍"),
+    "lift_same": ("about the usual share", "占比与常人相当"),
+    "lift_low": ("below the usual share ({lift}×)", "占比低于常人（{lift} 倍）"),
+    "plot_months": ("Spend by month", "每月消费额"),
+    "plot_categories": ("Top categories by spend", "主要品类消费额"),
+    "plot_map": ("Where this customer stands among the segments", "该顾客在客群中的位置"),
+    "plot_segments": ("All customers by segment", "全部顾客与客群"),
+    "plot_sizes": ("Customers in each segment", "各客群人数"),
+    "axis_map": (
+        "Each dot is a customer; customers near each other buy alike.",
+        "每个点是一位顾客，离得近的购买习惯相似。",
+    ),
+    "others": ("Others", "其他"),
+    "segment": ("Segment", "客群"),
+    "size": ("Customers", "人数"),
+    "share": ("Share", "占比"),
+    "mean_spend": ("Mean spend", "人均消费"),
+    "mean_trips": ("Mean trips", "人均到店"),
+    "mean_recency": ("Days since last visit", "距上次到店（天）"),
+    "defining": ("What sets it apart", "鲜明特征"),
+    "segments_intro": (
+        "Groups of customers that buy alike, over {first} – {last}.",
+        "购买习惯相似的顾客群（{first} – {last}）。",
+    ),
+    "no_segments": ("This build has no segments.", "本次构建没有客群。"),
+    "no_report": ("This build left no report.", "本次构建没有报告。"),
+    "status_model": ("Model: {model}", "模型：{model}"),
+    "status_period": ("{shop}, {first} – {last}", "{shop}，{first} – {last}"),
+    "working": ("Working on it…", "正在处理……"),
+    "queued": ("Finishing the question before…", "正在结束上一个问题……"),
+    "writing": ("Writing the answer…", "正在撰写回答……"),
+    "steps_done": ("{n} steps · {seconds} s", "{n} 步 · {seconds} 秒"),
+    "step_done": ("1 step · {seconds} s", "1 步 · {seconds} 秒"),
+    "facts_found": ("{n} facts", "{n} 条事实"),
+    "fact_found": ("1 fact", "1 条事实"),
+    "facts": ("Facts behind this answer ({n})", "回答依据（{n}）"),
+    "recommendations": ("Recommended products", "推荐商品"),
+    "grounded": (
+        "{supported} of {claims} claims checked against facts",
+        "{claims} 处陈述中 {supported} 处有据可查",
+    ),
+    "dropped": ("{n} unsupported left out", "已略去 {n} 处无据陈述"),
+    "copy": ("Copy", "复制"),
+    "handoff": ("A colleague takes over", "转交人工"),
+    "stopped": ("Stopped.", "已停止。"),
+    "failed": (
+        "Something went wrong on our side, and this question was not answered. Please ask again.",
+        "我们这边出了点问题，没能回答。请再问一次。",
+    ),
+    "empty_question": ("Type a question first.", "请先输入问题。"),
+}
+
+TOOLS: dict[str, tuple[str, str]] = {
+    "profile": ("customer profile", "顾客画像"),
+    "explain_preference": ("why a preference is expected", "偏好解释"),
+    "recommend": ("recommendations", "商品推荐"),
+    "similar_customers": ("similar customers", "相似顾客"),
+    "segments": ("list of segments", "客群列表"),
+    "segment": ("segment", "客群详情"),
+    "audience": ("audience", "目标人群"),
+    "search_products": ("product search", "商品检索"),
+    "bought_with": ("bought together", "连带购买"),
+    "campaign": ("campaign results", "活动效果"),
+    "measure": ("figures from the purchases", "购买数据统计"),
+}
+
+# Templates; {customer} and {category} are filled with ones that the opened shop really has.
+EXAMPLES: dict[str, dict[Language, tuple[str, ...]]] = {
+    "service": {
+        "en": (
+            "What should we offer customer {customer}?",
+            "Who is customer {customer}?",
+            "Why would customer {customer} buy {category}?",
+            "Which customers are like {customer}?",
+        ),
+        "zh": (
+            "该给顾客{customer}推荐什么？",
+            "介绍一下顾客{customer}",
+            "顾客{customer}为什么会买{category}？",
+            "哪些顾客和{customer}相似？",
+        ),
+    },
+    "merchandiser": {
+        "en": (
+            "Which segments do we have?",
+            "Who should we address for {category}?",
+            "What is bought together with {category}?",
+            "Which five categories bring the most spend?",
+        ),
+        "zh": (
+            "我们有哪些客群？",
+            "推广{category}该找哪些顾客？",
+            "哪些品类常和{category}一起买？",
+            "消费额最高的五个品类是哪些？",
+        ),
+    },
+}
+# How many chips are shown in the page's language, and after them in the other one.
+CHIPS = (4, 2)
+
+
+def text(key: str, language: str, **values: object) -> str:
+    """Return one text of the page; `values` fill its {names}. KeyError for a key that is none."""
+    return TEXTS[key][language == "zh"].format(**values)
+
+
+def tool_words(tool: str, language: str) -> str:
+    """Return a tool's name in plain words (the name itself, tidied, for one we have no words for)."""
+    if tool in TOOLS:
+        return TOOLS[tool][language == "zh"]
+    return tool.replace("_", " ")
+
+
+def examples(role: str, language: str, customer: str, category: Sequence[str]) -> list[str]:
+    """Return the example questions of a role: first in the page's language, then in the other.
+
+    `category` is the example category's name in English and in Chinese.
+    """
+    other = "en" if language == "zh" else "zh"
+    by_language = EXAMPLES.get(role, EXAMPLES["service"])
+    chosen = [
+        (tongue, question)
+        for tongue, count in zip((language, other), CHIPS, strict=True)
+        for question in by_language["zh" if tongue == "zh" else "en"][:count]
+    ]
+    return [
+        question.format(customer=customer, category=category[1] if tongue == "zh" else category[0].lower())
+        for tongue, question in chosen
+    ]
+
+
+def of_browser(accept_language: str | None) -> Language:
+    """Return the language that a browser asks for first among ours, English where it names neither.
+
+    Reads the HTTP header Accept-Language (RFC 9110, 12.5.4): tags with optional weights "q".
+    """
+    best: tuple[float, Language] = (0.0, "en")
+    for part in (accept_language or "").split(","):
+        tag, _, weight = part.strip().partition(";q=")
+        prefix = tag.split("-")[0].lower()
+        try:
+            q = float(weight) if weight else 1.0
+        except ValueError:
+            continue
+        for ours in LANGUAGES:
+            if prefix == ours and q > best[0]:
+                best = (q, ours)
+    return best[1]
+
+
+def of_question(question: str) -> Language:
+    """Return the language a question is written in: Chinese as soon as it holds a Han character."""
+    return "zh" if any("\u4e00" <= c <= "\u9fff" for c in question) else "en"
