@@ -1,6 +1,6 @@
 """`measure`: any count, sum, mean, share or top-n of the behaviour data, from a typed
-specification that is compiled to SQL here. No text of a model or a user ever becomes SQL: fields
-are enums, values are bound parameters.
+specification that is compiled to SQL by us. No text of a model or a user ever becomes SQL: fields
+are enums, values are bound parameters. The contract is here, the SQL in `customers.measure_sql`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 
 class Quantity(StrEnum):
@@ -29,7 +33,11 @@ class Quantity(StrEnum):
 
 class Dimension(StrEnum):
     """What the measure can be broken down by, or filtered on. ATTRIBUTE takes a customer
-    attribute's name; filters on it look like ("age", "45-54")."""
+    attribute's name; filters on it look like ("age", "45-54").
+
+    CAMPAIGN on purchases means "customers who were sent it" (over the spec's whole period; give
+    the campaign's days for its own period); a product dimension on REDEMPTIONS or RECEIVED means
+    "coupons valid for it"."""
 
     CUSTOMER = "customer"
     DEPARTMENT = "department"
@@ -67,8 +75,10 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class MeasureRow:
-    """One group: its key (as in `names`; months as "2017-03"), its value, and its share (0..1) of
-    the ungrouped total where the quantity adds up over the groups, else None."""
+    """One group: its key (as in `names`, so "age=45-54" for an attribute; months as "2017-03",
+    weekdays as "Monday"), its value, and its share (0..1) of the ungrouped total where the quantity
+    adds up over the groups, else None. What has no key (a customer whose age is not known) is in no
+    group but in the total, so such shares may add up to less than 1."""
 
     key: str
     value: float
@@ -84,3 +94,14 @@ class MeasureResult:
     rows: tuple[MeasureRow, ...]
     total: float
     groups: int
+
+
+def run(con: DuckDBPyConnection, spec: Measure) -> MeasureResult:
+    """Answer `spec` from the shop's tables that `con` sees, its own or those of attached files.
+
+    Raises BadInput for a specification that cannot be meant (top below 1, an empty filter) and
+    Unknown for a key or an attribute that the shop does not have.
+    """
+    from customers import measure_sql
+
+    return measure_sql.run(con, spec)

@@ -1,0 +1,381 @@
+"""Compiles a `Measure` to SQL with bound parameters and runs it.
+
+Distinct baskets, customers and products are sums of the marks that `customers.measure_tables` put
+on the lines wherever that is exact, and COUNT(DISTINCT) elsewhere; both give the same figures.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import duckdb
+
+from customers.errors import BadInput, Unknown
+from customers.measure import Dimension as D
+from customers.measure import Measure, MeasureResult, MeasureRow
+from customers.measure import Quantity as Q
+from customers.measure_tables import Tables, locate, prepare
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_PRODUCT = (D.DEPARTMENT, D.CATEGORY, D.TYPE, D.BRAND, D.PRODUCT)
+_TOUCHES = (Q.REDEMPTIONS, Q.RECEIVED)
+_ONE_PER_CUSTOMER = {D.CUSTOMER, D.SEGMENT, D.ATTRIBUTE}
+_ONE_PER_LINE = {*D} - {D.CAMPAIGN}
+
+# The dimensions over whose groups a quantity adds up.
+ADDS_UP: dict[Q, set[D]] = {
+    Q.SPEND: _ONE_PER_LINE,
+    Q.UNITS: _ONE_PER_LINE,
+    Q.BASKETS: _ONE_PER_CUSTOMER | {D.MONTH, D.WEEKDAY},
+    Q.CUSTOMERS: _ONE_PER_CUSTOMER,
+    Q.PRODUCTS: set(_PRODUCT),
+    Q.REDEMPTIONS: _ONE_PER_CUSTOMER | {D.MONTH, D.WEEKDAY, D.CAMPAIGN},
+    Q.RECEIVED: _ONE_PER_CUSTOMER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Store:
+    """Where the question is put: the connection and its tables."""
+
+    con: duckdb.DuckDBPyConnection
+    tables: Tables
+
+    def __getitem__(self, table: str) -> str:
+        return self.tables[table]
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self.con.execute(query, list(values)).fetchall()
+
+
+@dataclass(slots=True)
+class _Select:
+    """A SELECT under construction: text made of our own words only, values beside it."""
+
+    source: str
+    redeemed: bool = False
+    group: str = "NULL"
+    key: str = "''"
+    joins: list[str] = field(default_factory=list)
+    join_values: list[Any] = field(default_factory=list)
+    where: list[str] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+
+    def keep(self, clause: str, values: Iterable[Any] = ()) -> None:
+        self.where.append(clause)
+        self.values.extend(values)
+
+
+def run(con: duckdb.DuckDBPyConnection, spec: Measure) -> MeasureResult:
+    """See `customers.measure.run`."""
+    spec = _checked(spec)
+    tables = locate(con)
+    if "measure_lines" not in tables:
+        prepare(con, temporary=True)
+        tables = locate(con)
+    store = _Store(con, tables)
+    total = _total(store, spec)
+    if spec.by is None:
+        return MeasureResult(spec, (), total, 0)
+    found = _groups(store, spec)
+    shared = total and spec.by in ADDS_UP.get(spec.quantity, ())
+    rows = [MeasureRow(key, value, value / total if shared else None) for key, value, _ in found]
+    if spec.by is D.MONTH:
+        rows.sort(key=lambda row: row.key)
+    return MeasureResult(spec, tuple(rows), total, found[0][2] if found else 0)
+
+
+def _checked(spec: Measure) -> Measure:
+    """Return `spec` with attribute filters all in `attributes`, or raise BadInput."""
+    if spec.by is D.ATTRIBUTE and not spec.attribute:
+        raise BadInput("A measure by attribute needs the attribute's name, for example 'age'.")
+    if spec.top is not None and spec.top < 1:
+        raise BadInput(f"top must be 1 or more, not {spec.top}.")
+    if spec.start and spec.end and spec.start > spec.end:
+        raise BadInput(f"The period ends ({spec.end}) before it starts ({spec.start}); swap the two days.")
+    empty = [str(name) for name, keys in (*spec.where.items(), *spec.attributes.items()) if not keys]
+    if empty:
+        raise BadInput(f"The filter on {empty[0]} allows nothing; give at least one key or leave it out.")
+    attributes: dict[str, tuple[str, ...]] = dict(spec.attributes)
+    for pair in spec.where.get(D.ATTRIBUTE, ()):
+        name, _, value = pair.partition("=")
+        attributes[name] = (*attributes.get(name, ()), value)
+    where = {dimension: keys for dimension, keys in spec.where.items() if dimension is not D.ATTRIBUTE}
+    return replace(spec, where=where, attributes=attributes)
+
+
+def _total(store: _Store, spec: Measure) -> float:
+    whole = replace(spec, by=None, top=None)
+    select = _select(store, whole)
+    query = f"SELECT coalesce({_value(store, whole)}, 0) FROM {select.source} {_where(select)}"
+    rows = store.rows(query, select.values)
+    return float(rows[0][0])
+
+
+def _groups(store: _Store, spec: Measure) -> list[tuple[str, float, int]]:
+    """Rows (key, value, number of groups), best first, ties by key; only the first `top`."""
+    select = _select(store, spec)
+    query = f"""
+        WITH grouped AS (
+            SELECT {select.group} AS g, coalesce({_value(store, spec)}, 0)::DOUBLE AS value
+            FROM {select.source} {" ".join(select.joins)} {_where(select)} GROUP BY g HAVING g IS NOT NULL
+        ), keyed AS (SELECT {select.key} AS key, value, count(*) OVER () AS groups FROM grouped)
+        SELECT key, value, groups FROM keyed
+        ORDER BY round(value, 6) {"ASC" if spec.ascending else "DESC"}, key LIMIT ?"""
+    values = [*select.join_values, *select.values, spec.top if spec.top is not None else 2**31]
+    return [(str(k), float(v), int(n)) for k, v, n in store.rows(query, values)]
+
+
+def _where(select: _Select) -> str:
+    return "WHERE " + " AND ".join(select.where) if select.where else ""
+
+
+# what is counted --------------------------------------------------------------------------------
+
+
+def _value(store: _Store, spec: Measure) -> str:
+    """The aggregate of `spec.quantity` over the lines l (or touches l)."""
+    match spec.quantity:
+        case Q.SPEND:
+            return "sum(l.amount)"
+        case Q.UNITS:
+            return "sum(l.units)"
+        case Q.MEAN_PRICE:
+            return "sum(l.amount) / nullif(sum(l.units), 0)"
+        case Q.MEAN_BASKET:
+            return f"sum(l.amount) / nullif({_distinct(store, spec, Q.BASKETS)}, 0)"
+        case Q.MEAN_SPEND:
+            return f"sum(l.amount) / nullif({_distinct(store, spec, Q.CUSTOMERS)}, 0)"
+        case Q.REDEMPTIONS:
+            return "count(*)"
+        case Q.RECEIVED:
+            return "count(DISTINCT l.customer)"
+        case quantity:
+            return _distinct(store, spec, quantity)
+
+
+def _distinct(store: _Store, spec: Measure, what: Q) -> str:
+    """Count distinct baskets, customers or products, by marks where those are exact.
+
+    A mark says "first line of its basket (customer) with this category". It counts right when the
+    lines that pass the filters are whole (basket, category) groups: the only product dimension in
+    play is the category, one category a group, and everything else is decided by the basket (the
+    customer, so no dates or trips).
+    """
+    in_time = bool(spec.start or spec.end or {D.MONTH, D.WEEKDAY} & {spec.by, *spec.where})
+    by_customer = bool({*spec.where, spec.by} - {*_PRODUCT, D.MONTH, D.WEEKDAY, None} or spec.attributes)
+    level = _single_level(spec)
+    if what is Q.PRODUCTS:
+        if not in_time and not by_customer:
+            return "count(*) FILTER (WHERE l.shop_product AND l.product IS NOT NULL)"
+        if not in_time and spec.by is D.CUSTOMER:
+            return "count(*) FILTER (WHERE l.customer_product AND l.product IS NOT NULL)"
+        return "count(DISTINCT l.product)"
+    if what is Q.CUSTOMERS:
+        exact = level is not None and not in_time
+        return f"count(*) FILTER (WHERE l.customer_{level})" if exact else "count(DISTINCT l.customer)"
+    if level is not None and (not in_time or _trips_within_a_day(store)):
+        return f"count(*) FILTER (WHERE l.basket_{level})"
+    return "count(DISTINCT l.basket)"
+
+
+def _single_level(spec: Measure) -> str | None:
+    """The one product level in play with one key a group; "all" for none; None for several."""
+    levels = {dimension for dimension in _PRODUCT if dimension in (spec.by, *spec.where)}
+    if not levels:
+        return "all"
+    (level, *others) = levels
+    if others or (spec.by is not level and len(set(spec.where[level])) != 1):
+        return None
+    return str(level)
+
+
+def _trips_within_a_day(store: _Store) -> bool:
+    return bool(store.rows(f"SELECT trips_within_a_day FROM {store['measure_meta']}")[0][0])
+
+
+# filters and groups -----------------------------------------------------------------------------
+
+
+def _select(store: _Store, spec: Measure) -> _Select:
+    touches = spec.quantity in _TOUCHES
+    source = store["measure_touches" if touches else "measure_lines"]
+    select = _Select(f"{source} l", redeemed=spec.quantity is Q.REDEMPTIONS)
+    if touches:
+        select.keep("l.kind = ?", ["redemption" if spec.quantity is Q.REDEMPTIONS else "exposure"])
+    if spec.start:
+        select.keep("l.day >= ?", [spec.start])
+    if spec.end:
+        select.keep("l.day <= ?", [spec.end])
+    for dimension, keys in spec.where.items():
+        _filter(store, select, touches, dimension, tuple(dict.fromkeys(keys)))
+    for name, values in spec.attributes.items():
+        _filter_attribute(store, select, name, tuple(dict.fromkeys(values)))
+    if spec.by is not None:
+        _group(store, select, touches, spec)
+    return select
+
+
+def _filter(
+    store: _Store,
+    select: _Select,
+    touches: bool,
+    dimension: D,
+    keys: tuple[str, ...],
+) -> None:
+    marks = ", ".join("?" for _ in keys)
+    if dimension is D.MONTH:
+        select.keep(f"{_month(touches)} IN ({marks})", [_month_number(key) for key in keys])
+    elif dimension is D.WEEKDAY:
+        select.keep(f"{_weekday(touches)} IN ({marks})", [_weekday_number(key) for key in keys])
+    elif dimension is D.SEGMENT:
+        _known(
+            store,
+            f"SELECT DISTINCT segment_id FROM {store['customer_segments']}",
+            "segment_id",
+            keys,
+            "segment",
+        )
+        members = _members(store, "customer_segments", "segment_id")
+        select.keep(f"l.customer IN (SELECT customer FROM ({members}) WHERE g IN ({marks}))", keys)
+    elif dimension is D.CAMPAIGN:
+        _known(store, f"SELECT campaign_id FROM {store['campaigns']}", "campaign_id", keys, "campaign")
+        sent = f"SELECT customer FROM {store['measure_touches']} WHERE kind = 'exposure'"
+        clause = "l.campaign_id IN" if touches else f"l.customer IN ({sent} AND campaign_id IN"
+        select.keep(f"{clause} ({marks}){'' if touches else ')'}", keys)
+    elif touches and dimension in _PRODUCT:
+        _ids(store, str(dimension), keys)
+        offers = f"FROM ({_offers(store, dimension)}) o WHERE {_offer_of(select)}"
+        select.keep(f"EXISTS ({offers} AND o.key IN ({marks}))", keys)
+    else:
+        select.keep(f"l.{dimension} IN ({marks})", _ids(store, str(dimension), keys))
+
+
+def _filter_attribute(store: _Store, select: _Select, name: str, values: tuple[str, ...]) -> None:
+    _attribute(store, name)
+    marks = ", ".join("?" for _ in values)
+    known = f'SELECT DISTINCT "value" FROM {store["attributes"]} WHERE attribute = ?'
+    _known(store, known, '"value"', values, "attribute", before=(name,), named=f"{name}=")
+    members = _members(store, "attributes", '"value"', "t.attribute = ?")
+    select.keep(f"l.customer IN (SELECT customer FROM ({members}) WHERE g IN ({marks}))", (name, *values))
+
+
+def _group(store: _Store, select: _Select, touches: bool, spec: Measure) -> None:
+    """Set the group expression, the joins it needs, and how a group's key is written."""
+    by = spec.by
+    if by is D.MONTH:
+        select.group = _month(touches)
+        select.key = "printf('%04d-%02d', (g // 12)::INTEGER, (g % 12 + 1)::INTEGER)"
+    elif by is D.WEEKDAY:
+        select.group = _weekday(touches)
+        names = " ".join(f"WHEN {n} THEN '{day}'" for n, day in enumerate(WEEKDAYS, 1))
+        select.key = f"CASE g {names} END"
+    elif by is D.SEGMENT:
+        _join_members(select, _members(store, "customer_segments", "segment_id"))
+    elif by is D.ATTRIBUTE:
+        assert spec.attribute is not None
+        _attribute(store, spec.attribute)
+        select.join_values = [f"{spec.attribute}=", spec.attribute]
+        _join_members(select, _members(store, "attributes", '? || t."value"', "t.attribute = ?"))
+    elif by is D.CAMPAIGN and touches:
+        select.group, select.key = "l.campaign_id", "g"
+    elif by is D.CAMPAIGN:
+        sent = f"FROM {store['measure_touches']} WHERE kind = 'exposure'"
+        _join_members(select, f"SELECT DISTINCT customer, campaign_id AS g {sent}")
+    elif touches and by is not None and by in _PRODUCT:
+        select.joins = [f"JOIN ({_offers(store, by)}) o ON {_offer_of(select)}"]
+        select.group, select.key = "o.key", "g"
+    else:
+        select.group = f"l.{by}"
+        select.key = f"(SELECT k.key FROM {store['measure_keys']} k WHERE k.level = '{by}' AND k.id = g)"
+
+
+def _join_members(select: _Select, members: str) -> None:
+    select.joins = [f"JOIN ({members}) m ON m.customer = l.customer"]
+    select.group, select.key = "m.g", "g"
+
+
+def _members(store: _Store, table: str, group: str, condition: str = "true") -> str:
+    """Query of (customer number, group g) from a table t with customer_id."""
+    return (
+        f"SELECT k.id AS customer, {group} AS g FROM {store[table]} t JOIN {store['measure_keys']} k"
+        f" ON k.level = 'customer' AND k.key = t.customer_id WHERE {condition}"
+    )
+
+
+def _offers(store: _Store, level: D) -> str:
+    """Query of the distinct (campaign, coupon, key) for which coupons are valid."""
+    column = "p.product_id" if level is D.PRODUCT else f"p.{level}"
+    return (
+        f"SELECT DISTINCT cp.campaign_id, cp.coupon_id, {column} AS key"
+        f" FROM {store['campaign_products']} cp JOIN {store['products']} p USING (product_id)"
+    )
+
+
+def _offer_of(select: _Select) -> str:
+    coupon = " AND o.coupon_id = l.coupon_id" if select.redeemed else ""
+    return f"o.campaign_id = l.campaign_id{coupon}"
+
+
+def _month(touches: bool) -> str:
+    return "(year(l.day) * 12 + month(l.day) - 1)" if touches else "l.month"
+
+
+def _weekday(touches: bool) -> str:
+    return "isodow(l.day)" if touches else "l.weekday"
+
+
+def _month_number(key: str) -> int:
+    match = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", key)
+    if match is None:
+        raise Unknown(f"'{key}' is no month; write it as 2017-03.")
+    return int(match[1]) * 12 + int(match[2]) - 1
+
+
+def _weekday_number(key: str) -> int:
+    if key.capitalize() not in WEEKDAYS:
+        raise Unknown(f"'{key}' is no weekday; write it as Monday.")
+    return WEEKDAYS.index(key.capitalize()) + 1
+
+
+# what the shop has ------------------------------------------------------------------------------
+
+
+def _ids(store: _Store, level: str, keys: Sequence[str]) -> list[int]:
+    marks = ", ".join("?" for _ in keys)
+    query = f"SELECT key, id FROM {store['measure_keys']} WHERE level = ? AND key IN ({marks})"
+    rows = store.rows(query, [level, *keys])
+    _raise_missing(level, keys, {key for key, _ in rows})
+    return [number for _, number in rows]
+
+
+def _known(
+    store: _Store,
+    query: str,
+    column: str,
+    keys: Sequence[str],
+    what: str,
+    before: Sequence[str] = (),
+    named: str = "",
+) -> None:
+    """Raise Unknown where `query` (with `before` bound) does not give every one of `keys`."""
+    marks = ", ".join("?" for _ in keys)
+    rows = store.rows(f"SELECT {column} FROM ({query}) WHERE {column} IN ({marks})", [*before, *keys])
+    _raise_missing(what, keys, {key for (key,) in rows}, named)
+
+
+def _attribute(store: _Store, name: str) -> None:
+    names = sorted(row[0] for row in store.rows(f"SELECT DISTINCT attribute FROM {store['attributes']}"))
+    if name not in names:
+        raise Unknown(
+            f"The shop knows no attribute '{name}' of customers; it has {', '.join(names) or 'none'}."
+        )
+
+
+def _raise_missing(what: str, keys: Sequence[str], known: set[str], named: str = "") -> None:
+    missing = [key for key in keys if key not in known]
+    if missing:
+        raise Unknown(f"The shop has no {what} '{named}{missing[0]}'.")
