@@ -1,0 +1,289 @@
+"""Audit: what a reply states, compared with the raw data, whatever the question was.
+
+Two passes. Within the reply: every footnote has its citation, and every figure of the answer stands in
+a cited fact. Against the data: facts of measures, profiles, campaigns, baskets and recommendations are
+computed again from the raw files, with SQL of this module's own, by the arguments that the steps say
+they ran with. What a model estimated (probabilities, similarities, segments) has no true value in the
+raw data and is left to the model's own tests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from eval.figures import Unit, figures, says
+from eval.raw import RawData
+
+Reply = Mapping[str, Any]
+Names = Mapping[tuple[str, str], tuple[str, str]]
+
+# The product keeps a handful of absurd quantities aside that the protocol keeps: hence no zero.
+TOLERANCE = 0.005
+
+_QUANTITIES = {
+    "spend": "sum(amount)",
+    "units": "sum(quantity)",
+    "baskets": "count(distinct basket_id)",
+    "customers": "count(distinct customer)",
+    "products": "count(distinct product)",
+    "mean_basket": "sum(amount) / count(distinct basket_id)",
+    "mean_spend": "sum(amount) / count(distinct customer)",
+    "mean_price": "sum(amount) / sum(quantity)",
+}
+_ADDS_UP = ("spend", "units")
+_COLUMNS = {
+    "customer": "customer", "department": "department", "category": "category", "type": "type",
+    "brand": "brand", "product": "product", "month": "month",
+}  # fmt: skip
+_PRODUCT_ID = re.compile(r"[(（]#(\d+)[)）]")
+_RESTATED = re.compile(r"[(（]#\d+[)）]")
+
+
+class Auditor:
+    """Audits replies against `raw`; `names` are (kind, key) -> names in both languages."""
+
+    def __init__(self, raw: RawData, names: Names) -> None:
+        self._raw = raw
+        self._names = names
+        self._last_day = raw.rows("select max(day) from lines")[0][0]
+
+    def audit(self, reply: Reply) -> list[str]:
+        """Return one line for each thing that does not stand."""
+        wrong = [*_footnotes(reply), *_loose_figures(reply)]
+        steps = list(reply.get("steps", ()))
+        for citation in reply.get("citations", ()):
+            wrong += self._citation(citation, [s for s in steps if s["tool"] == citation["tool"]])
+        return wrong + self._offers(reply)
+
+    def _citation(self, citation: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> list[str]:
+        tool = citation["tool"]
+        audits = {
+            "measure": self._measure, "profile": self._profile, "campaign": self._campaign,
+            "bought_with": self._bought_with,
+        }  # fmt: skip
+        if tool not in audits:
+            return []
+        if not steps:
+            return [f"[{citation['n']}] cites {tool}, which no step ran"]
+        found = [audits[tool](citation, step["args"]) for step in steps]
+        return [] if any(not wrong for wrong in found) else found[0]
+
+    # measure -------------------------------------------------------------------------------
+
+    def _measure(self, citation: Mapping[str, Any], args: Mapping[str, Any]) -> list[str]:
+        quantity, by = args.get("quantity"), args.get("by") or "none"
+        value = citation["value"]
+        if quantity not in _QUANTITIES or not isinstance(value, int | float):
+            return []
+        if _filters(args).get("segment") or by in ("segment", "campaign", "weekday"):
+            return []
+        true = list(self._measured(str(quantity), by, args))
+        if not any(_same(float(value), t) for t in true):
+            return [_contradicted(citation, float(value), true)]
+        return _unwritten(citation, float(value))
+
+    def _measured(self, quantity: str, by: str, args: Mapping[str, Any]) -> Iterator[float]:
+        where, params = self._where(args, leave=None)
+        expression = _QUANTITIES[quantity]
+        total = self._raw.value(f"select {expression} from lines where {where}", params)
+        yield total
+        bare, bare_params = self._where(args, leave=("department", "category", "type", "product", "brand"))
+        whole = self._raw.value(f"select {expression} from lines where {bare}", bare_params)
+        yield whole
+        if whole:
+            yield total / whole
+        if by == "none":
+            return
+        grouped, params = self._where(args, leave=(by,))
+        if by in _COLUMNS:
+            source, column = "lines", _COLUMNS[by]
+        elif by in self._attributes():
+            source, column = "lines join people using (customer)", by
+        else:
+            return
+        rows = self._raw.rows(
+            f"select {expression} from {source} where {grouped} and {column} is not null group by {column}",
+            params,
+        )
+        yield from (float(row[0] or 0) for row in rows)
+        yield self._raw.value(f"select {expression} from lines where {grouped}", params)
+        yield 0.0
+
+    def _attributes(self) -> set[str]:
+        return {row[0] for row in self._raw.rows("describe people")} - {"customer"}
+
+    def _where(self, args: Mapping[str, Any], leave: Sequence[str] | None) -> tuple[str, list[Any]]:
+        """The condition on lines, but for the dimensions to leave out."""
+        parts, params, left = ["true"], [], set(leave or ())
+        filters = _filters(args)
+        for name, column in _COLUMNS.items():
+            if filters.get(name) and name not in left:
+                parts.append(f"list_contains(?, {column})")
+                params.append([str(key) for key in filters[name]])
+        for attribute, values in (filters.get("attributes") or {}).items():
+            if attribute in self._attributes() and attribute not in left:
+                parts.append(f"customer in (select customer from people where list_contains(?, {attribute}))")
+                params.append(list(values))
+        for key, sign in (("start", ">="), ("end", "<=")):
+            if args.get(key):
+                parts.append(f"day {sign} cast(? as date)")
+                params.append(args[key])
+        return " and ".join(parts), params
+
+    # profile -------------------------------------------------------------------------------
+
+    def _profile(self, citation: Mapping[str, Any], args: Mapping[str, Any]) -> list[str]:
+        """Money and trips in the sentence are the customer's own: the total, or a category's."""
+        customer = str(args.get("customer"))
+        known = self._raw.rows(
+            "select sum(amount), count(distinct basket_id), max(day) from lines where customer = ?",
+            [customer],
+        )[0]
+        if known[0] is None:
+            return [f"[{citation['n']}] profiles customer {customer}, who bought nothing"]
+        spend, baskets, last = float(known[0]), float(known[1]), known[2]
+        by_category = self._raw.rows(
+            "select sum(amount) from lines where customer = ? group by category", [customer]
+        )
+        money = [spend, spend / baskets, *(float(row[0]) for row in by_category)]
+        wrong = [
+            f"[{citation['n']}] {w.text}: no sum of customer {customer}'s purchases"
+            for w in figures(citation["fact"])
+            if w.unit is Unit.MONEY and not any(says(w, m, TOLERANCE) for m in money)
+        ]
+        if str(citation["value"]) == last.isoformat() or not re.fullmatch(
+            r"\d{4}-\d\d-\d\d", str(citation["value"])
+        ):
+            return wrong
+        return [*wrong, f"[{citation['n']}] last visit {citation['value']}, the data says {last}"]
+
+    # campaigns and baskets -----------------------------------------------------------------
+
+    def _campaign(self, citation: Mapping[str, Any], args: Mapping[str, Any]) -> list[str]:
+        value, key = citation["value"], args.get("campaign")
+        if not isinstance(value, int | float):
+            return []
+        true = list(self._campaign_figures(str(key))) if key else self._rates()
+        if any(_same(float(value), t) for t in true):
+            return _unwritten(citation, float(value))
+        return [_contradicted(citation, float(value), true)]
+
+    def _campaign_figures(self, key: str) -> Iterator[float]:
+        for sql in (
+            "select count(*) from received where campaign = ?",
+            "select count(distinct customer) from redeemed where campaign = ?",
+            "select count(*) from redeemed where campaign = ?",
+            "select count(distinct coupon) from coupons where campaign = ?",
+            "select count(distinct product) from coupons where campaign = ?",
+        ):
+            yield self._raw.value(sql, [key])
+        rows = self._raw.rows(
+            "with r as (select *, row_number() over () as nr from redeemed where campaign = ?)"
+            " select count(distinct r.nr) from r join coupons using (campaign, coupon)"
+            " join products using (product) group by products.category",
+            [key],
+        )
+        yield from (float(row[0]) for row in rows)
+
+    def _rates(self) -> list[float]:
+        rows = self._raw.rows(
+            "select count(distinct d.customer) / count(distinct r.customer) from received r"
+            " left join redeemed d using (campaign) group by campaign"
+        )
+        return [float(row[0]) for row in rows]
+
+    def _bought_with(self, citation: Mapping[str, Any], args: Mapping[str, Any]) -> list[str]:
+        column, first = (
+            ("product", args.get("product")) if args.get("product") else ("category", args.get("category"))
+        )
+        second = str(citation["value"])
+        if not first:
+            return []
+        row = self._raw.rows(
+            f"with a as (select distinct basket_id from lines where {column} = ?),"
+            f" b as (select distinct basket_id from lines where {column} = ?)"
+            " select (select count(*) from a join b using (basket_id)), (select count(*) from a),"
+            " (select count(*) from b), (select count(distinct basket_id) from lines)",
+            [str(first), second],
+        )[0]
+        both, with_first, with_second, baskets = (float(n) for n in row)
+        if not both:
+            return [f"[{citation['n']}] {first} and {second} were never in one basket"]
+        true = (both, both / with_first, both / with_first / (with_second / baskets))
+        return [
+            f"[{citation['n']}] {w.text}: not what the baskets say of {first} and {second}"
+            for w in figures(_RESTATED.sub("", citation["fact"]))
+            if w.unit is Unit.PERCENT and not says(w, true[1], 2 * TOLERANCE, coarsest=1.0)
+        ]
+
+    # recommendations -----------------------------------------------------------------------
+
+    def _offers(self, reply: Reply) -> list[str]:
+        customers = {
+            str(s["args"].get("customer")) for s in reply.get("steps", ()) if s["tool"] == "recommend"
+        }
+        wrong = []
+        for offer in reply.get("recommendations", ()):
+            product, reason = str(offer["product_id"]), str(offer["reason"])
+            if not self._raw.value("select count(*) from lines where product = ?", [product]):
+                wrong.append(f"recommended product {product} was never sold")
+                continue
+            trips = re.match(r"bought on ([\d,]+) trip|买过([\d,]+)次", reason)
+            if trips and customers:
+                said = float((trips[1] or trips[2]).replace(",", ""))
+                true = [self._trips(customer, product) for customer in sorted(customers)]
+                if said not in true:
+                    wrong.append(f"product {product}: “{reason}”, but the data says {true[0]:.0f} trips")
+        return wrong
+
+    def _trips(self, customer: str, product: str) -> float:
+        return self._raw.value(
+            "select count(distinct basket_id) from lines where customer = ? and product = ?",
+            [customer, product],
+        )
+
+
+def _filters(args: Mapping[str, Any]) -> Mapping[str, Any]:
+    return args.get("filters") or {}
+
+
+def _same(said: float, true: float) -> bool:
+    return abs(said - true) <= TOLERANCE * abs(true) + 1e-9
+
+
+def _contradicted(citation: Mapping[str, Any], value: float, true: Sequence[float]) -> str:
+    nearest = min(true, key=lambda t: abs(t - value), default=float("nan"))
+    return f"[{citation['n']}] says {value:,.4f}, the data's nearest figure is {nearest:,.4f}"
+
+
+def _unwritten(citation: Mapping[str, Any], value: float) -> list[str]:
+    """A fact whose sentence does not hold its own value states something else than it knows."""
+    if any(says(w, value, coarsest=1.0) for w in figures(citation["fact"])):
+        return []
+    return [f"[{citation['n']}] has the value {value:,.4f}, but its sentence does not: {citation['fact']}"]
+
+
+def _footnotes(reply: Reply) -> list[str]:
+    known = {int(c["n"]) for c in reply.get("citations", ())}
+    used = {
+        int(n) for group in re.findall(r"\[(\d+(?:\s*,\s*\d+)*)\]", reply["answer"]) for n in group.split(",")
+    }
+    return [f"[{n}] stands in the answer and cites nothing" for n in sorted(used - known)]
+
+
+def _loose_figures(reply: Reply) -> list[str]:
+    """Figures of an answer that no cited fact states (money and percents always; plain numbers too
+    where the answer cites anything at all)."""
+    facts = "\n".join(str(c["fact"]) for c in reply.get("citations", ()))
+    supported = figures(facts)
+    wrong = []
+    for w in figures(_RESTATED.sub("", reply["answer"])):
+        if not facts and w.unit is Unit.PLAIN:
+            continue
+        if not any(s.unit == w.unit and says(w, s.value) for s in supported) and w.value != len(
+            reply.get("recommendations", ())
+        ):
+            wrong.append(f"{w.text} stands in the answer and in no cited fact")
+    return wrong
