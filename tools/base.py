@@ -58,6 +58,8 @@ class ToolResult:
     facts: tuple[Fact, ...]
     table: Table | None = None
     recommendations: tuple[Recommendation, ...] = ()
+    lead: Mapping[str, str] | None = None
+    """What the facts are about, as a line before them; it states nothing itself."""
     full: Any = None
     """The whole result for the caller (the candidate bus); never put into a prompt."""
 

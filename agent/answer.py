@@ -1,0 +1,129 @@
+"""Step 4, answer: the facts' own sentences, cited, in the asker's language, plus one piece of advice.
+
+The sentences are rendered by code (tools); the model, when it is a small one, contributes advice
+only, and only where advice is wanted: a question for a figure is answered by the figure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.events import Citation, Language, Offer
+from agent.prompts import Prompts
+from tools.base import Fact, Table, Trace
+
+ADVISED = frozenset({"profile", "recommend", "audience", "segment", "campaign", "similar_customers", "bought_with"})
+_RANKED = re.compile(r"^\d+\. ")
+_DIGEST = 6
+_ADVICE_EN = "^(Offer|Suggest|Invite|Consider|Remind|Send|Show|Mention|Start|Greet|Introduce|Recommend|Check|Test|Highlight) [^0-9\"{}]{15,150}\\.$"
+_ADVICE_ZH = "^(建议|可以|不妨|优先)[^0-9\"{}a-z]{6,60}。$"
+
+
+@dataclass(slots=True)
+class Draft:
+    """The answer as it grows: its lines, the fact behind each citation number."""
+
+    lines: list[str] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines).strip()
+
+
+def compose(traces: Sequence[Trace], language: Language) -> Draft:
+    """Render the results of a turn's calls, in order, as cited Markdown lines."""
+    draft = Draft()
+    for trace in traces:
+        if trace.failed is not None:
+            _block(draft, [trace.failed[language]])
+        elif trace.result is not None:
+            _state(draft, trace, language)
+    return draft
+
+
+def _state(draft: Draft, trace: Trace, language: Language) -> None:
+    result = trace.result
+    assert result is not None
+    sentences: list[str] = []
+    ranked: list[str] = []
+    for fact in result.facts:
+        n = len(draft.citations) + 1
+        text = fact.text[language]
+        draft.citations.append(Citation(n, trace.tool, text, fact.value))
+        draft.facts.append(fact)
+        (ranked if _RANKED.match(text) else sentences).append(f"{text} [{n}]")
+    lead = [result.lead[language]] if result.lead else []
+    if sentences:
+        lead.append((" " if language == "en" else "").join(sentences))
+    _block(draft, lead)
+    _block(draft, ranked)
+    if result.table is not None:
+        _block(draft, table_lines(result.table, language))
+
+
+def _block(draft: Draft, lines: Iterable[str]) -> None:
+    block = list(lines)
+    if block:
+        if draft.lines:
+            draft.lines.append("")
+        draft.lines += block
+
+
+def table_lines(table: Table, language: Language) -> list[str]:
+    """Return a Markdown table; its cells are plain text already."""
+    titles = table.titles[language]
+    rule = ["---"] * len(titles)
+    return [f"| {' | '.join(row)} |" for row in (titles, rule, *table.rows[language])]
+
+
+def wants_advice(traces: Sequence[Trace]) -> bool:
+    """Whether the turn's tools are ones whose answer gains from advice."""
+    return any(t.tool in ADVISED and t.result is not None and t.result.facts for t in traces)
+
+
+def advice_messages(prompts: Prompts, question: str, facts: Sequence[Fact], language: Language) -> list[dict[str, str]]:
+    """Return the chat messages that ask for one piece of advice over the first facts."""
+    digest = " ".join(f"{i}. {_RANKED.sub('', f.text[language])}" for i, f in enumerate(facts[:_DIGEST], 1))
+    user = prompts.fill("advise_question", facts=digest[:700], question=question)
+    return [{"role": "system", "content": prompts.fill("advise_system")}, {"role": "user", "content": user}]
+
+
+def advice_schema(language: Language) -> dict[str, Any]:
+    """Return the schema of the advice: one sentence that urges an action and holds no figure."""
+    pattern = _ADVICE_ZH if language == "zh" else _ADVICE_EN
+    return {
+        "type": "object",
+        "properties": {"advice": {"type": "string", "pattern": pattern}},
+        "required": ["advice"],
+        "additionalProperties": False,
+    }
+
+
+def offers(traces: Sequence[Trace], language: Language) -> tuple[Offer, ...]:
+    """Return the recommendations of a turn with their reasons in the asker's language."""
+    found: list[Offer] = []
+    for trace in traces:
+        if trace.result is None or not trace.result.recommendations:
+            continue
+        for rec, fact in zip(trace.result.recommendations, trace.result.facts, strict=True):
+            name, reason = _RANKED.sub("", fact.text[language]).rstrip(".。").split("：" if language == "zh" else ": ", 1)
+            found.append(Offer(rec.product_id, name, rec.score, reason))
+    return tuple(found)
+
+
+def choices(names: Sequence[str], language: Language) -> str:
+    """Join names as alternatives."""
+    shown = [f"“{n}”" for n in names]
+    if len(shown) < 2:
+        return "".join(shown)
+    return ("、".join(shown[:-1]) + "还是" + shown[-1]) if language == "zh" else (", ".join(shown[:-1]) + " or " + shown[-1])
+
+
+def busy_text(busy: Mapping[str, str], args: Mapping[str, Any], language: Language) -> str:
+    """Return what the asker reads while a tool runs."""
+    return busy[language].replace("{customer}", str(args.get("customer", "")))

@@ -1,0 +1,213 @@
+"""Step 2, plan: one LLM call whose output grammar is built for this turn.
+
+A tool whose required entity was not linked is not in the grammar, and arguments that have only one
+possible value are bound by code, so the model chooses just the tool and its options.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from agent.link import Links
+from agent.prompts import Prompts
+from customers.ports import TextEncoder
+from customers.shop import Shop
+from tools import TOOLS
+from tools.base import Tool
+
+PSEUDO = ("clarify", "chat", "refuse", "handoff")
+MAX_CALLS = 4
+_ENTITIES = ("customer", "category", "product", "segment", "campaign")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One planned tool call with all its arguments bound."""
+
+    tool: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the turn is about after memory was merged into the links."""
+
+    links: Links
+    customers: list[str]
+    categories: list[str]
+
+    def keys(self, kind: str) -> list[str]:
+        """Return the keys that an argument of this kind may take."""
+        if kind == "customer":
+            return self.customers
+        return self.categories if kind == "category" else self.links.keys(kind)
+
+
+def allowed(subject: Subject) -> list[Tool]:
+    """Return the tools that can be called with what is linked."""
+    return [tool for tool in TOOLS.values() if _possible(tool, subject)]
+
+
+def _possible(tool: Tool, subject: Subject) -> bool:
+    for name in tool.required:
+        kind = tool.parameters[name].get("x-entity")
+        if kind and kind != "all" and not subject.keys(kind):
+            return False
+        if tool.parameters[name].get("x-literal") and not subject.links.topic:
+            return False
+    either: Sequence[str] = getattr(tool, "one_of", ())
+    return not either or any(subject.keys(kind) for kind in either)
+
+
+def grammar(subject: Subject, shop: Shop) -> dict[str, Any]:
+    """Return the JSON schema of this turn's plan."""
+    forms = [_form(tool, subject, shop) for tool in allowed(subject)]
+    forms += [_object({"tool": {"const": name}}) for name in PSEUDO]
+    calls = {"type": "array", "items": {"anyOf": forms}, "minItems": 1, "maxItems": MAX_CALLS}
+    return _object({"calls": calls})
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _form(tool: Tool, subject: Subject, shop: Shop) -> dict[str, Any]:
+    properties: dict[str, Any] = {"tool": {"const": tool.name}}
+    for name, schema in tool.parameters.items():
+        kind = schema.get("x-entity")
+        if "enum" in schema:
+            extra = list(shop.keys(schema["x-add"])) if "x-add" in schema else []
+            properties[name] = {"type": "string", "enum": [*schema["enum"], *extra]}
+        elif kind in _ENTITIES and len(subject.keys(kind)) > 1:
+            properties[name] = {"type": "string", "enum": list(subject.keys(kind))}
+    return _object(properties)
+
+
+def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
+    """Return the calls of a plan, each argument that code decides filled in; repeated calls once."""
+    calls: list[Call] = []
+    for item in raw.get("calls", []):
+        name = item["tool"]
+        if name in PSEUDO:
+            calls.append(Call(name))
+            continue
+        for call in _bound(TOOLS[name], {k: v for k, v in item.items() if k != "tool"}, subject):
+            if call not in calls:
+                calls.append(call)
+    real = [c for c in calls if c.tool not in PSEUDO]
+    return (real or calls[:1])[:MAX_CALLS]
+
+
+def _bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> Iterable[Call]:
+    links, args = subject.links, dict(chosen)
+    for name, schema in tool.parameters.items():
+        kind = schema.get("x-entity")
+        if kind in _ENTITIES and name not in args and len(subject.keys(kind)) == 1:
+            args[name] = subject.keys(kind)[0]
+        elif kind == "all":
+            args[name] = filters(subject)
+        elif schema.get("x-count") and links.counts:
+            args[name] = links.counts[0]
+        elif schema.get("x-literal"):
+            args[name] = links.topic
+        elif modifier := schema.get("x-modifier"):
+            if modifier in links.modifiers:
+                args[name] = True
+    if not any(s.get("x-period") for s in tool.parameters.values()) or not links.periods:
+        return [Call(tool.name, args)]
+    return [Call(tool.name, args | {"start": p.start.isoformat(), "end": p.end.isoformat()}) for p in links.periods]
+
+
+def filters(subject: Subject) -> dict[str, Any]:
+    """Return everything linked as `measure` filters."""
+    found: dict[str, Any] = {kind: list(keys) for kind, keys in subject.links.things.items() if keys}
+    if subject.categories:
+        found["category"] = list(subject.categories)
+    if subject.customers:
+        found["customer"] = list(subject.customers)
+    if subject.links.attributes:
+        found["attributes"] = {k: list(v) for k, v in subject.links.attributes.items()}
+    return found
+
+
+def named(subject: Subject) -> str:
+    """Return the kinds of what was linked, as the planner's prompt shows them."""
+    links, parts = subject.links, []
+    kinds = {"customer": subject.customers, "category": subject.categories} | {
+        k: v for k, v in links.things.items() if k != "category"
+    }
+    for kind, keys in kinds.items():
+        if keys:
+            parts.append(kind if len(keys) == 1 else f"{len(keys)} {_plural(kind)}")
+    parts += [f"customers' {attribute}" for attribute in links.attributes]
+    for present, word in ((links.periods, "period"), (links.counts, "count"), ("new_only" in links.modifiers, "never bought"),
+                          (links.terms, "words")):  # fmt: skip
+        if present:
+            parts.append(word)
+    return ", ".join(parts) or "nothing"
+
+
+def _plural(kind: str) -> str:
+    return {"category": "categories"}.get(kind, f"{kind}s")
+
+
+class Planner:
+    """The planner's prompt of one shop, and its examples by similarity as the fallback."""
+
+    def __init__(self, shop: Shop, encoder: TextEncoder, prompts: Prompts) -> None:
+        self._shop, self._encoder, self._prompts = shop, encoder, prompts
+        self._examples = prompts.examples("plan_examples")
+        self._vectors: np.ndarray | None = None
+        dimensions = [d for d in TOOLS["measure"].parameters["by"]["enum"] if d != "none"]
+        self.system = prompts.fill(
+            "plan_system",
+            tools="\n".join(f"- {tool.name}: {tool.describe}" for tool in TOOLS.values()),
+            dimensions=", ".join([*dimensions, *shop.keys("attribute")]),
+            examples="\n".join(self._example(e) for e in self._examples),
+        )
+
+    def _example(self, e: Mapping[str, Any]) -> str:
+        return f"Q: {e['q']}\nNames: {e['names']}\n{json.dumps({'calls': e['calls']}, ensure_ascii=False)}"
+
+    def messages(self, subject: Subject, before: str = "") -> list[dict[str, str]]:
+        """Return the chat messages of one plan; the first is the same bytes in every turn."""
+        question = self._prompts.fill(
+            "plan_question", question=subject.links.text, names=named(subject), before=before
+        )
+        return [{"role": "system", "content": self.system}, {"role": "user", "content": question}]
+
+    def nearest(self, subject: Subject) -> dict[str, Any]:
+        """Return the plan of the most similar example that the links allow (no LLM)."""
+        if self._vectors is None:
+            self._vectors = self._encoder.encode([e["q"] for e in self._examples])
+        possible = {tool.name for tool in allowed(subject)} | set(PSEUDO)
+        scores = self._vectors @ self._encoder.encode([_masked(subject.links.text)])[0]
+        for i in np.argsort(-scores):
+            calls = self._examples[int(i)]["calls"]
+            if all(c["tool"] in possible for c in calls):
+                return {"calls": [_complete(c, subject) for c in calls]}
+        return {"calls": [{"tool": "clarify"}]}
+
+
+def _masked(text: str) -> str:
+    return re.sub(r"\d+", "88", text)
+
+
+def _complete(call: dict[str, Any], subject: Subject) -> dict[str, Any]:
+    """Return a call with the first linked key for each entity that would need choosing."""
+    tool = TOOLS.get(call["tool"])
+    if tool is None:
+        return call
+    several = {
+        name: subject.keys(schema["x-entity"])[0]
+        for name, schema in tool.parameters.items()
+        if schema.get("x-entity") in _ENTITIES and len(subject.keys(schema["x-entity"])) > 1
+    }
+    return {**call, **several}
+

@@ -1,0 +1,79 @@
+"""Step 5, verify: no statement leaves that a cited fact does not support.
+
+Rendered clauses carry their fact's own sentence, so their figures are compared with the fact they
+cite. Free text of a model (advice) may say what to do but state nothing: figures, quantities in
+words, comparisons, superlatives, reasons, links and names that no cited fact holds each make it
+unsupported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agent.events import Language
+from agent.language import language_of
+from agent.lexicon import SYNONYM, Lexicon
+from tools.base import Fact
+
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_CITATION = re.compile(r"\s?\[(\d+)\]")
+_STATES_EN = re.compile(
+    r"\d|https?:|www\.|@|%|\$|\b(?:two|three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|half|twice|double|triple|percent|"
+    r"most|least|best|worst|highest|lowest|biggest|largest|favou?rite|top-selling|more|less|fewer|higher|lower|better|than|often|always|never|"
+    r"usually|because|since|due|as (?:he|she|they|it|the)|so that|who|which|likes?|loves?|prefers?|enjoys?|wants?|buys?|bought|is|are|was|were|has|have|had|"
+    r"price[sd]?|discounts?|free|cheaper|refund|guarantee|ignore|instructions?|password)\b", re.IGNORECASE)  # fmt: skip
+_STATES_ZH = re.compile(
+    r"\d|https?:|www\.|@|%|[一二两三四五六七八九十百千万]{1,3}(?:个|种|位|次|倍|成|款|元|天|周|月|年)|[百千]分|最|更|比|超过|高于|低于|多于|少于|因为|由于|因此|所以|"
+    r"喜欢|喜爱|爱吃|偏好|经常|总是|从不|常买|是一|都是|属于|价格|折扣|打折|免费|降价|退款|保证|指令|密码|买过|购买了|买了")  # fmt: skip
+_URGES_EN = re.compile(r"^(?:Offer|Suggest|Invite|Consider|Remind|Ask|Send|Show|Thank|Start|Mention|Try|Begin|Give|Put|Follow|Greet|Recommend|Check|Introduce|Point|Use|Plan|Contact|Focus|Test|Target|Highlight|Share)\b")
+_URGES_ZH = re.compile(r"^(?:建议|可以|不妨|先|请|向|给|优先|推荐|考虑|在|主动|下次)")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Claims found in a text and how many are supported."""
+
+    claims: int
+    supported: int
+
+
+def numbers(text: str) -> list[str]:
+    """Return the figures of a text, thousands separators removed, citations left out."""
+    return [m.replace(",", "").rstrip(".") for m in _NUMBER.findall(_CITATION.sub("", text))]
+
+
+def check_clause(line: str, fact: Fact, language: Language) -> Checked:
+    """Compare a rendered clause with the fact that it cites: its figures and its names."""
+    text = fact.text[language]
+    known = numbers(text)
+    found = numbers(line)
+    names = [n for n in fact.names if n in text]
+    supported = sum(f in known for f in found) + sum(n in line for n in names)
+    return Checked(len(found) + len(names), supported)
+
+
+def check_advice(advice: str, facts: Sequence[Fact], lexicon: Lexicon, language: Language) -> str | None:
+    """Return why a piece of advice may not leave, or None when it may."""
+    text = advice.strip()
+    if language_of(text) != language:
+        return "language"
+    if not (_URGES_ZH if language == "zh" else _URGES_EN).match(text):
+        return "not advice"
+    rest = _without_names(text, facts)
+    if (_STATES_ZH if language == "zh" else _STATES_EN).search(rest):
+        return "states something"
+    for match in lexicon.find(rest, [True] * len(rest)):
+        if match.level >= SYNONYM and match.things[0].kind in ("category", "segment", "brand", "type"):
+            return f"names {match.text}"
+    if re.search(r"#|No\.", rest):
+        return "names an id"
+    return None
+
+
+def _without_names(text: str, facts: Iterable[Fact]) -> str:
+    for name in sorted({n for f in facts for n in f.names}, key=len, reverse=True):
+        for form in (name, re.sub(r"\s*[（(]#\w+[)）]$", "", name)):
+            text = re.sub(re.escape(form), " ", text, flags=re.IGNORECASE)
+    return text
