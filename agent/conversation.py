@@ -1,0 +1,189 @@
+"""What one turn leaves to the next, and how a follow-up question is read with it.
+
+The memory holds what was talked about (customers, categories ...), the last calls, and a question
+that waits for the asker's choice. It is plain JSON, kept by the checkpointer per session.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import Any, TypedDict
+
+from agent.events import Language, Role
+from agent.link import Linker, Links
+from agent.plan import Call, Subject, filters
+from tools import TOOLS
+
+_ELLIPSIS = re.compile(r"^\W*(?:and|what about|how about|same|also|now|ok(?:ay)?,?\s+(?:and|what)|那么?|还有|再|换成?|那)\b?", re.IGNORECASE)
+_ELLIPSIS_END = re.compile(r"呢\W*$|\b(?:instead|too|as well)\W*$", re.IGNORECASE)
+_VERB = re.compile(r"\b(?:why|how (?:much|many|often|likely)|who|when|which|recommend|offer|spend|spent|buy|bought|send|compare|explain|segment)\b|为什么|多少|谁|什么|哪|推荐|怎么|几|介绍|比较", re.IGNORECASE)  # fmt: skip
+_ORDINAL = ((1, r"\b(?:first|1st|former)\b|第一|前者"), (2, r"\b(?:second|2nd)\b|第二"), (3, r"\b(?:third|3rd)\b|第三"),
+            (4, r"\b(?:fourth|4th)\b|第四"), (0, r"\b(?:last|latter)\b|最后|后者"))  # fmt: skip
+_SHORT_WORDS, _SHORT_HAN = 7, 14
+
+
+class Memory(TypedDict, total=False):
+    """What was talked about; every value is plain JSON."""
+
+    question: str
+    language: str
+    customers: list[str]
+    things: dict[str, list[str]]
+    calls: list[dict[str, Any]]
+    pending: dict[str, Any] | None
+
+
+def language(question: str, memory: Memory, guessed: Language) -> Language:
+    """Return the language to answer in: the question's own, or the session's where it has no words."""
+    if not re.search(r"[A-Za-z\u3400-\u9fff]", question) and memory.get("language") in ("en", "zh"):
+        return "zh" if memory.get("language") == "zh" else "en"
+    return guessed
+
+
+def is_short(text: str) -> bool:
+    """Whether a text is too short to be a question of its own."""
+    han = len(re.findall(r"[\u3400-\u9fff]", text))
+    return han <= _SHORT_HAN if han else len(text.split()) <= _SHORT_WORDS
+
+
+def resume(question: str, memory: Memory, linker: Linker) -> Links:
+    """Return the links of a question, or of the one that waited for what this one gives."""
+    links, pending = linker.link(question), memory.get("pending")
+    if not pending or not is_short(question) or _VERB.search(question):
+        return links
+    waiting = linker.link(pending["question"])
+    if pending["need"] == "customer" and links.customers:
+        waiting.customers[:] = links.customers
+        waiting.unknown = [u for u in waiting.unknown if u[0] != "customer"]
+        return waiting
+    if pending["need"] == "choice":
+        chosen = _chosen(question, links, [tuple(t) for t in pending["things"]])
+        if chosen:
+            waiting.ambiguous, waiting.terms = waiting.ambiguous[1:], []
+            waiting.add(*chosen)
+            return waiting
+    return links
+
+
+def _chosen(question: str, links: Links, things: list[tuple[Any, ...]]) -> tuple[str, str] | None:
+    for kind, key in things:
+        if key in links.keys(kind):
+            return kind, key
+    for _, among in links.ambiguous:
+        common = [t for t in things if t in [tuple(a) for a in among]]
+        if len(common) == 1:
+            return common[0][0], common[0][1]
+    for place, pattern in _ORDINAL:
+        if re.search(pattern, question, re.IGNORECASE) and place <= len(things):
+            return things[place - 1][0], things[place - 1][1]
+    if re.fullmatch(r"\W*(?:yes|yeah|yep|sure|right|是|是的|对|对的)\W*", question, re.IGNORECASE) and things:
+        return things[0][0], things[0][1]
+    if links.keys("category"):
+        return "category", links.keys("category")[0]
+    return None
+
+
+def subject(links: Links, memory: Memory, role: Role, picked: str | None) -> Subject:
+    """Return what the turn is about: what is named, else who is at hand.
+
+    A service agent's picked customer is meant wherever nobody else is named; a merchandiser's only
+    where the question points to somebody ("this customer", "她").
+    """
+    customers = list(links.customers)
+    if not customers and links.pronoun:
+        customers = [picked] if picked else list(memory.get("customers", []))[-1:]
+    elif not customers and picked and role == "service" and not links.things.get("segment") and not links.attributes:
+        customers = [picked]
+    categories = list(links.keys("category"))
+    if not categories and links.same_thing:
+        for kind, keys in memory.get("things", {}).items():
+            for key in keys:
+                links.add(kind, key)
+        categories = list(links.keys("category"))
+    return Subject(links, customers, categories)
+
+
+def follow_up(asked: Subject, memory: Memory) -> list[Call]:
+    """Return the last calls with what a short follow-up names put in their place ("and 1228?").
+    [] when the question is one of its own."""
+    links, last = asked.links, memory.get("calls") or []
+    text = links.text
+    leads = bool(_ELLIPSIS.search(text) or _ELLIPSIS_END.search(text))
+    bare = links.any() and not _VERB.search(text) and is_short(text)
+    if not last or not is_short(text) or not (leads or bare) or _VERB.search(text):
+        return []
+    if links.ambiguous or links.unknown or not (links.any() or links.counts or links.modifiers):
+        return []
+    calls = [_changed(Call(c["tool"], dict(c["args"])), asked) for c in last]
+    return calls if all(c is not None for c in calls) else []  # type: ignore[return-value]
+
+
+def _changed(call: Call, asked: Subject) -> Call | None:
+    links, args = asked.links, dict(call.args)
+    parameters, changed = TOOLS[call.tool].parameters, False
+    for name, schema in parameters.items():
+        kind = schema.get("x-entity")
+        if kind == "all":
+            new = filters(replace(asked, customers=links.customers))
+            if new:
+                args[name] = _merged(dict(args.get(name) or {}), new)
+                changed = True
+        elif kind and (keys := links.keys(kind)):
+            args[name], changed = keys[0], True
+        elif schema.get("x-count") and links.counts:
+            args[name], changed = links.counts[0], True
+        elif (modifier := schema.get("x-modifier")) and modifier in links.modifiers:
+            args[name], changed = True, True
+        elif schema.get("x-period") and links.periods:
+            day = getattr(links.periods[0], schema["x-period"])
+            args[name], changed = day.isoformat(), True
+    return Call(call.tool, args) if changed else None
+
+
+_SAME_SIDE = ("category", "department", "type", "product", "brand")
+
+
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Replace filters by new ones of the same side: another category takes the first one's place."""
+    if any(kind in new for kind in _SAME_SIDE):
+        old = {k: v for k, v in old.items() if k not in _SAME_SIDE}
+    return old | new
+
+
+def before(asked: Subject, memory: Memory) -> str:
+    """Return the line of the planner's prompt that tells the turn before, where the question leans on it."""
+    if not memory.get("calls") or not (asked.links.pronoun or asked.links.same_thing or is_short(asked.links.text)):
+        return ""
+    shown = [{"tool": c["tool"]} | {k: v for k, v in c["args"].items() if k in ("quantity", "by", "about")} for c in memory["calls"]]  # type: ignore[typeddict-item]
+    return f"Before: {memory.get('question', '')} {json.dumps({'calls': shown}, ensure_ascii=False)}\n"
+
+
+def for_planning(asked: Subject) -> Subject:
+    """Return the subject with each ambiguous name standing in as its first meaning, so that the plan
+    can show what the name is needed for; the turn then asks back instead of running it."""
+    links = asked.links
+    categories = list(asked.categories)
+    for _, things in links.ambiguous:
+        categories += [t.key for t in things[:1] if t.kind == "category" and t.key not in categories]
+    return replace(asked, categories=categories)
+
+
+def remembered(question: str, language: Language, asked: Subject, calls: list[Call], memory: Memory,
+               pending: dict[str, Any] | None) -> Memory:  # fmt: skip
+    """Return the memory after a turn; what the turn did not touch stays."""
+    things = {k: list(v) for k, v in asked.links.things.items() if v}
+    for call in calls:
+        for kind in ("category", "segment", "campaign", "product"):
+            if isinstance(call.args.get(kind), str):
+                things.setdefault(kind, [call.args[kind]])
+    named = [str(c.args["customer"]) for c in calls if isinstance(c.args.get("customer"), str)]
+    return Memory(
+        question=question,
+        language=language,
+        customers=(asked.customers or named or list(memory.get("customers", [])))[-3:],
+        things=things or memory.get("things", {}),
+        calls=[{"tool": c.tool, "args": c.args} for c in calls] or memory.get("calls", []),
+        pending=pending,
+    )

@@ -1,0 +1,181 @@
+"""Agent: the composition root. Opens a shop, finds a model server, and answers questions."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from agent.errors import BadQuestion
+from agent.events import Event, FinalEvent, Reply, Role
+from agent.graph import build_graph
+from agent.lexicon import Lexicon
+from agent.link import Linker
+from agent.llm import LLM
+from agent.plan import Planner
+from agent.prompts import Prompts, default_prompts
+from agent.serving import Endpoint, connect
+from agent.turn import Services, Steps, Turn
+from customers.encoder import default_encoder
+from customers.shop import Shop
+from settings import Settings
+
+MAX_QUESTION = 2000
+
+
+class Agent:
+    """Answers questions about one shop's customers. Safe to use from several threads; the turns of
+    one session run one after the other.
+
+    shop: the data that it answers from. endpoint: the model server, or None to answer without one
+    (plans then come from the nearest example).
+    """
+
+    def __init__(
+        self,
+        shop: Shop,
+        endpoint: Endpoint | None,
+        *,
+        prompts: Prompts | None = None,
+        memory: Path | None = None,
+        llm: LLM | None = None,
+    ) -> None:
+        self.shop, self.endpoint = shop, endpoint
+        prompts = prompts or default_prompts()
+        encoder = default_encoder()
+        lexicon = Lexicon(shop, encoder)
+        self._llm = llm or (LLM(endpoint) if endpoint else None)
+        self._planner = Planner(shop, encoder, prompts)
+        self._prompts = prompts
+        self._steps = Steps(Services(shop, lexicon, Linker(shop, lexicon), self._planner, prompts, self._llm))
+        self._alone = build_graph(self._steps)
+        self._database: sqlite3.Connection | None = None
+        self._sessions: Any = None
+        if memory is not None:
+            self._database = sqlite3.connect(memory, check_same_thread=False)
+            self._sessions = build_graph(self._steps, SqliteSaver(self._database))
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    @classmethod
+    def open(
+        cls, shop: Settings | Path | str | None = None, *, on_progress: Callable[[str], None] | None = None
+    ) -> Agent:
+        """Open a built shop with the model server that the settings name: a URL, one that is running,
+        or a local one that is started (and stopped by `close`).
+
+        Raises NotBuilt when the shop has no build, LLMUnavailable when no server can be had.
+        """
+        settings = shop if isinstance(shop, Settings) else Settings()
+        if isinstance(shop, str | Path):
+            settings = replace(settings, shop=Path(shop))
+        opened = Shop.open(settings.shop, encoder=default_encoder())
+        endpoint = connect(settings, on_progress)
+        agent = cls(opened, endpoint, memory=settings.shop / "memory.sqlite")
+        agent.warm()
+        return agent
+
+    def warm(self) -> None:
+        """Have the server hold the stable beginnings of the prompts, so that no question pays for them."""
+        if self.endpoint is None:
+            return
+        advise = self._prompts.fill("advise_system")
+        self.endpoint.warm(
+            {
+                "plan": [{"role": "system", "content": self._planner.system}],
+                "answer": [{"role": "system", "content": advise}],
+            }
+        )
+
+    @property
+    def model(self) -> str:
+        """The name of the model that answers, "" without one."""
+        return self.endpoint.model if self.endpoint else ""
+
+    def ask(
+        self, question: str, role: str = "service", customer: str | None = None, session: str | None = None
+    ) -> Reply:
+        """Answer a question. Raises BadQuestion for one that cannot be taken at all."""
+        for event in self.stream(question, role, customer, session):
+            if isinstance(event, FinalEvent):
+                return event.reply
+        raise RuntimeError("a turn ended without a reply")
+
+    async def aask(
+        self, question: str, role: str = "service", customer: str | None = None, session: str | None = None
+    ) -> Reply:
+        """Answer a question without blocking the event loop."""
+        return await asyncio.to_thread(self.ask, question, role, customer, session)
+
+    def stream(
+        self, question: str, role: str = "service", customer: str | None = None, session: str | None = None
+    ) -> Iterator[Event]:
+        """Yield the turn's events as they happen; the last one is a FinalEvent. Closing the
+        generator withdraws the question."""
+        turn = self._turn(question, role, customer)
+        remember = session is not None and self._sessions is not None
+        graph = self._sessions if remember else self._alone
+        thread = session if session is not None else uuid.uuid4().hex
+        begun = time.perf_counter()
+        with self._one_at_a_time(session):
+            running = graph.stream(
+                {}, {"configurable": {"thread_id": thread}}, context=turn, stream_mode="custom", durability="exit"
+            ) if remember else graph.stream({}, context=turn, stream_mode="custom")  # fmt: skip
+            try:
+                for event in running:
+                    yield _whole(event, begun) if isinstance(event, FinalEvent) else event
+            finally:
+                turn.cancel.set()
+                running.close()
+
+    def _turn(self, question: str, role: str, customer: str | None) -> Turn:
+        text = " ".join(question.split())
+        if not text:
+            raise BadQuestion("the question is empty: ask something.")
+        if len(text) > MAX_QUESTION:
+            raise BadQuestion(f"the question has {len(text)} characters; ask in at most {MAX_QUESTION}.")
+        if role not in get_args(Role):
+            raise BadQuestion(f"unknown role {role!r}: use service or merchandiser.")
+        if customer is not None and not self.shop.has_customer(customer):
+            raise BadQuestion(f"there is no customer {customer!r} in this shop: check the number.")
+        return Turn(text, cast(Role, role), customer, emit=lambda _: None, cancel=threading.Event(), memory={})
+
+    @contextmanager
+    def _one_at_a_time(self, session: str | None) -> Iterator[None]:
+        if session is None:
+            yield
+            return
+        with self._locks[session]:
+            yield
+
+    def forget(self, session: str) -> None:
+        """Erase what a session remembers."""
+        if self._sessions is not None:
+            self._sessions.checkpointer.delete_thread(session)
+
+    def close(self) -> None:
+        """Stop the model server if this agent started it, and close the files."""
+        if self.endpoint is not None:
+            self.endpoint.close()
+        if self._database is not None:
+            self._database.close()
+
+    def __enter__(self) -> Agent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _whole(event: FinalEvent, begun: float) -> FinalEvent:
+    total = round(1000 * (time.perf_counter() - begun), 1)
+    return FinalEvent(replace(event.reply, timings_ms=event.reply.timings_ms | {"total": total}))
