@@ -8,12 +8,22 @@ seen by the next `Shop.open`. Safe to use from several threads.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from customers import measure
 from customers import values as v
+from customers.catalogue import Catalogue
+from customers.encoder import MultilingualEncoder
+from customers.errors import BadInput, Unknown
 from customers.measure import Measure, MeasureResult
 from customers.ports import TextEncoder
+from customers.profiles.cards import Cards
+from customers.profiles.explain import Explainer
+from customers.stores import versions
+from customers.stores.reader import Reader
+from customers.stores.vectors import CUSTOMERS, PRODUCTS, VectorStore
 
 
 class Shop:
@@ -22,45 +32,155 @@ class Shop:
 
     info: v.ShopInfo
 
+    def __init__(self, version: Path, encoder: TextEncoder | None = None) -> None:
+        self.version = version
+        self._encoder = encoder or MultilingualEncoder()
+        self._reader = Reader(version / "shop.duckdb")
+        self._catalogue = Catalogue(self._reader)
+        self._cards = Cards(self._reader, self._catalogue)
+        self.info = self._catalogue.info
+
     @classmethod
-    def open(cls, path: Path, encoder: TextEncoder | None = None) -> Shop: ...
+    def open(cls, path: Path, encoder: TextEncoder | None = None) -> Shop:
+        """Open the shop directory's current version. `encoder` must be the one it was built with."""
+        return cls(versions.current(Path(path)), encoder)
+
+    def close(self) -> None:
+        """Release the version's files; nothing can be asked afterwards."""
+        if "_vectors" in self.__dict__:
+            self._vectors.close()
+        self._reader.close()
 
     # names ---------------------------------------------------------------------------------
-    def name(self, kind: str, key: str) -> v.Name: ...
+    def name(self, kind: str, key: str) -> v.Name:
+        """What a key of a kind is called; a customer and a campaign by their own names."""
+        return self._catalogue.name(kind, key)
+
     def keys(self, kind: str) -> Sequence[str]:
         """All keys of a kind: customer, department, category, type, brand, segment, campaign,
         attribute, attribute_value ("age=45-54"), in a stable order."""
-        ...
-    def has_customer(self, customer_id: str) -> bool: ...
-    def product_name(self, product_id: str) -> str: ...
+        return self._catalogue.keys(kind)
+
+    def customer_ids(self) -> Sequence[str]:
+        """Every customer with a purchase, numbers in numeric order."""
+        return self._catalogue.keys("customer")
+
+    def has_customer(self, customer_id: str) -> bool:
+        return self._catalogue.has_customer(customer_id)
+
+    def product_name(self, product_id: str) -> str:
+        return self._catalogue.product(product_id).name
 
     # profiles ------------------------------------------------------------------------------
-    def profile(self, customer_id: str) -> v.Profile: ...
-    def explain_preference(self, customer_id: str, category: str) -> v.PreferenceExplanation: ...
-    def similar_customers(self, customer_id: str, n: int = 5) -> list[v.SimilarCustomer]: ...
-    def segments(self) -> list[v.Segment]: ...
-    def segment(self, segment_id: str) -> v.Segment: ...
-    def category_history(self, customer_id: str, category: str) -> v.CategoryTaste | None: ...
+    def profile(self, customer_id: str) -> v.Profile:
+        """The profile card of a customer. Raises Unknown."""
+        self._known(customer_id)
+        return self._cards.profile(customer_id)
+
+    def explain_preference(self, customer_id: str, category: str) -> v.PreferenceExplanation:
+        """Why a customer's probability for a category is what it is; contributions by size. Their sum
+        is the log-odds' difference from a customer with everybody's mean behaviour. Raises Unknown
+        for a category that has no model."""
+        self._known(customer_id)
+        return self._explainer.explain(customer_id, category, self.name("category", category))
+
+    def similar_customers(self, customer_id: str, n: int = 5) -> list[v.SimilarCustomer]:
+        """The nearest customers in behaviour embedding, best first, without the customer itself."""
+        self._known(customer_id)
+        vector = self._vectors.vector(CUSTOMERS, customer_id)
+        found = self._vectors.nearest(CUSTOMERS, vector, n + 1)
+        near = [hit for hit in found if hit.key != customer_id][:n]
+        return [
+            v.SimilarCustomer(
+                customer_id=hit.key,
+                similarity=min(1.0, hit.similarity),
+                segment=self._cards.segment_name_of(hit.key),
+                shared_categories=self._cards.shared_categories(customer_id, hit.key),
+            )
+            for hit in near
+        ]
+
+    def segments(self) -> list[v.Segment]:
+        """Every segment, the largest first."""
+        return list(self._cards.segments.values())
+
+    def segment(self, segment_id: str) -> v.Segment:
+        try:
+            return self._cards.segments[segment_id]
+        except KeyError:
+            raise Unknown(f"there is no segment {segment_id!r}") from None
+
+    def segment_map(self) -> list[tuple[str, str, float, float]]:
+        """(customer, segment, x, y) of every customer on the two strongest factors of taste."""
+        return self._cards.segment_map()
+
+    def category_history(self, customer_id: str, category: str) -> v.CategoryTaste | None:
+        """What the customer did in the category; None where the customer never bought from it."""
+        self._known(customer_id)
+        self.name("category", category)
+        return self._cards.taste(customer_id, category)
 
     # recommendations -----------------------------------------------------------------------
     def recommend(
         self, customer_id: str, n: int = 5, category: str | None = None, new_only: bool = False
-    ) -> list[v.Recommendation]: ...
+    ) -> list[v.Recommendation]:
+        self._known(customer_id)
+        return self._recommenders.recommend(customer_id, n=n, category=category, new_only=new_only)
+
     def audience(
         self,
         category: str | None = None,
         product_id: str | None = None,
         n: int = 20,
         segment_id: str | None = None,
-    ) -> v.Audience: ...
-    def search_products(self, text: str, n: int = 5, category: str | None = None) -> list[v.ProductHit]: ...
+    ) -> v.Audience:
+        return self._recommenders.audience(
+            category=category, product_id=product_id, n=n, segment_id=segment_id
+        )
+
+    def search_products(self, text: str, n: int = 5, category: str | None = None) -> list[v.ProductHit]:
+        """Products nearest to a text in English or Chinese, best first, one a distinct name."""
+        if not text.strip():
+            raise BadInput("the search text is empty; say what product is sought")
+        if category is not None:
+            self.name("category", category)
+        where: dict[str, Any] | None = None if category is None else {"category": category}
+        hits = self._vectors.nearest(PRODUCTS, self._encoder.encode([text])[0], n, where)
+        return [self._catalogue.product(hit.key).hit(hit.similarity) for hit in hits]
+
     def bought_with(
         self, category: str | None = None, product_id: str | None = None, n: int = 5
-    ) -> list[v.Together]: ...
+    ) -> list[v.Together]:
+        return self._recommenders.bought_with(category=category, product_id=product_id, n=n)
 
     # measures ------------------------------------------------------------------------------
-    def campaign(self, campaign_id: str) -> v.CampaignResult: ...
-    def measure(self, spec: Measure) -> MeasureResult: ...
+    def campaign(self, campaign_id: str) -> v.CampaignResult:
+        from customers import campaigns
+
+        return campaigns.result(self._reader.connection(), campaign_id)
+
+    def measure(self, spec: Measure) -> MeasureResult:
+        return measure.run(self._reader.connection(), spec)
+
     def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run our own SQL (never a model's) with bound parameters."""
-        ...
+        return self._reader.rows(sql, params)
+
+    # parts that are opened when first needed -------------------------------------------------
+    @cached_property
+    def _vectors(self) -> VectorStore:
+        return VectorStore(self.version / "chroma")
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer(self._reader, self.version / "preference.npz")
+
+    @cached_property
+    def _recommenders(self) -> Any:
+        from customers import recommend
+
+        return recommend.open(self.version / "recommend", self._reader.connection())
+
+    def _known(self, customer_id: str) -> None:
+        if not self.has_customer(customer_id):
+            raise Unknown(f"there is no customer {customer_id!r} in this shop")

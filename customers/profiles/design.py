@@ -1,0 +1,198 @@
+"""The columns of the preference models, and what each is called.
+
+Every column belongs to one shown behaviour, so that the exact additive contributions of a model with
+many correlated columns can be told as a handful of behaviours, each with a value a person knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from customers.features.behaviour import HALF_LIVES
+
+HORIZON = 30
+_CEILING = 365.0
+
+# Behaviour -> (English, Chinese) with {value} and {usual}, in the behaviour's own unit.
+FEATURE_WORDS: dict[str, tuple[str, str]] = {
+    "days_since": (
+        "last bought {value:.0f} days ago (buyers on average: {usual:.0f} days)",
+        "上次购买在{value:.0f}天前（购买者平均{usual:.0f}天）",
+    ),
+    "never_bought": (
+        "has not bought it yet ({usual:.0%} of all customers have not)",
+        "还没有买过（全部顾客中{usual:.0%}没买过）",
+    ),
+    "due": (
+        "time since the last purchase is {value:.1f} times the usual gap (buyers on average: {usual:.1f})",
+        "距上次购买的时间是平常间隔的{value:.1f}倍（购买者平均{usual:.1f}倍）",
+    ),
+    "no_rhythm": (
+        "bought too seldom to have a usual gap",
+        "购买次数太少，还没有固定间隔",
+    ),
+    "baskets": (
+        "bought on {value:.0f} trips in all (all customers: {usual:.1f})",
+        "总共在{value:.0f}次购物中买过（全部顾客平均{usual:.1f}次）",
+    ),
+    "baskets_90": (
+        "bought on {value:.0f} trips in the last 90 days (all customers: {usual:.1f})",
+        "最近90天在{value:.0f}次购物中买过（全部顾客平均{usual:.1f}次）",
+    ),
+    "baskets_30": (
+        "bought on {value:.0f} trips in the last 30 days (all customers: {usual:.1f})",
+        "最近30天在{value:.0f}次购物中买过（全部顾客平均{usual:.1f}次）",
+    ),
+    "recent_spend": (
+        "recent spend on it {value:.2f} (all customers: {usual:.2f})",
+        "近期在此类的消费{value:.2f}（全部顾客平均{usual:.2f}）",
+    ),
+    "trip_share": (
+        "in {value:.0%} of recent trips (all customers: {usual:.0%})",
+        "出现在近期{value:.0%}的购物中（全部顾客平均{usual:.0%}）",
+    ),
+    "visits": (
+        "{value:.0f} trips to the shop in the last 30 days (all customers: {usual:.1f})",
+        "最近30天到店{value:.0f}次（全部顾客平均{usual:.1f}次）",
+    ),
+    "basket_size": (
+        "mean basket {value:.2f} (all customers: {usual:.2f})",
+        "平均每次消费{value:.2f}（全部顾客平均{usual:.2f}）",
+    ),
+}
+
+# Column of the model -> the behaviour it is told as.
+COLUMNS: dict[str, str] = {
+    "log_days": "days_since",
+    "never": "days_since",
+    "due": "due",
+    "repeats": "due",
+    "overdue": "due",
+    "log_baskets": "baskets",
+    "log_decayed_180": "baskets",
+    "log_baskets_90": "baskets_90",
+    "log_decayed_60": "baskets_90",
+    "log_baskets_30": "baskets_30",
+    "log_decayed_14": "baskets_30",
+    "log_spend": "recent_spend",
+    "next_60": "trip_share",
+    "next_180": "trip_share",
+    "poisson": "trip_share",
+    "shop_days": "visits",
+    "shop_baskets": "visits",
+    "shop_baskets_30": "visits",
+    "shop_baskets_90": "visits",
+    "shop_decayed_14": "visits",
+    "shop_decayed_60": "visits",
+    "shop_tenure": "visits",
+    "log_mean_basket": "basket_size",
+    "mean_categories": "basket_size",
+}
+BEHAVIOURS = tuple(dict.fromkeys(COLUMNS.values()))
+
+_FIELDS = ["days_since", "tenure", "baskets", "decayed_spend", "baskets_30", "baskets_90", "usual_gap"]
+_FIELDS += [f"decayed_{h}" for h in HALF_LIVES]
+_SHOP_FIELDS = ["days_since", "tenure", "baskets", "baskets_30", "baskets_90", "mean_basket", "mean_categories"]
+_SHOP_FIELDS += [f"decayed_{h}" for h in HALF_LIVES]
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """Raw features: `own` name -> (customers, categories), `shop` name -> (customers, 1). A category
+    that a customer never bought has zeros."""
+
+    customers: list[str]
+    categories: list[str]
+    own: dict[str, NDArray[np.float64]]
+    shop: dict[str, NDArray[np.float64]]
+
+    @classmethod
+    def of(cls, by_category: pd.DataFrame, by_customer: pd.DataFrame, categories: list[str]) -> Rhythm:
+        """From the tables of `features.behaviour`; customers are those of `by_customer`, in order."""
+        customers = by_customer["customer_id"].tolist()
+        row = pd.Index(customers).get_indexer(pd.Index(by_category["customer_id"]))
+        column = pd.Index(categories).get_indexer(pd.Index(by_category["category"]))
+        known = (row >= 0) & (column >= 0)
+        own = {}
+        for name in _FIELDS:
+            own[name] = np.zeros((len(customers), len(categories)))
+            values = by_category[name].to_numpy(dtype=float, na_value=0.0)
+            own[name][row[known], column[known]] = values[known]
+        shop = {n: by_customer[n].to_numpy(dtype=float, na_value=0.0)[:, None] for n in _SHOP_FIELDS}
+        return cls(customers, categories, own, shop)
+
+    def behaviours(self) -> dict[str, NDArray[np.float64]]:
+        """Behaviour -> its shown value, shape (customers, categories); nan where it has none."""
+        own, shape = self.own, self.own["baskets"].shape
+        bought, regular = own["baskets"] > 0, own["usual_gap"] > 0
+        return {
+            "days_since": np.where(bought, own["days_since"], np.nan),
+            "due": np.where(regular, own["days_since"] / np.where(regular, own["usual_gap"], 1), np.nan),
+            "baskets": own["baskets"],
+            "baskets_90": own["baskets_90"],
+            "baskets_30": own["baskets_30"],
+            "recent_spend": own["decayed_spend"],
+            "trip_share": np.minimum(own["decayed_60"] / np.maximum(self.shop["decayed_60"], 1e-9), 1.0),
+            "visits": np.broadcast_to(self.shop["baskets_30"], shape),
+            "basket_size": np.broadcast_to(self.shop["mean_basket"], shape),
+        }
+
+
+def design(rhythm: Rhythm) -> NDArray[np.float32]:
+    """The models' columns, shape (customers, categories, len(COLUMNS)), unscaled.
+
+    "next_60" and "next_180" are log-odds that at least one of the expected trips of the coming 30
+    days holds the category, were each trip like the recent ones; "poisson" the same from the bare
+    rate of purchases."""
+    own, shop = rhythm.own, rhythm.shop
+    shape = own["baskets"].shape
+    never = own["baskets"] == 0
+    tenure = np.minimum(shop["tenure"] + 1, _CEILING)
+    days = np.minimum(np.where(never, shop["tenure"] + 60, own["days_since"]), _CEILING)
+    regular = own["usual_gap"] > 0
+    due = np.where(regular, own["days_since"] / np.maximum(own["usual_gap"], 1), 0)
+    recent_trips = shop["decayed_60"] * HORIZON * np.log(2) / 60
+    quarter_trips = np.maximum(shop["baskets_90"], 0.5) * HORIZON / np.minimum(tenure, 90)
+    rate = (own["baskets"] + 0.1) / (tenure + 30)
+    values = {
+        "log_days": np.log1p(days),
+        "never": never,
+        "due": np.log1p(np.minimum(due, 8)),
+        "repeats": regular,
+        "overdue": due > 2,
+        "log_baskets": np.log1p(own["baskets"]),
+        "log_baskets_30": np.log1p(own["baskets_30"]),
+        "log_baskets_90": np.log1p(own["baskets_90"]),
+        "log_spend": np.log1p(np.maximum(own["decayed_spend"], 0)),
+        "next_60": _next(own["decayed_60"], shop["decayed_60"], recent_trips),
+        "next_180": _next(own["decayed_180"], shop["decayed_180"], quarter_trips),
+        "poisson": _log_odds(1 - np.exp(-HORIZON * rate)),
+        "shop_days": np.log1p(shop["days_since"]),
+        "shop_baskets": np.log1p(shop["baskets"]),
+        "shop_baskets_30": np.log1p(shop["baskets_30"]),
+        "shop_baskets_90": np.log1p(shop["baskets_90"]),
+        "shop_decayed_14": np.log1p(shop["decayed_14"]),
+        "shop_decayed_60": np.log1p(shop["decayed_60"]),
+        "shop_tenure": np.log1p(shop["tenure"]),
+        "log_mean_basket": np.log1p(np.maximum(shop["mean_basket"], 0)),
+        "mean_categories": np.log1p(shop["mean_categories"]),
+        **{f"log_decayed_{h}": np.log1p(own[f"decayed_{h}"]) for h in HALF_LIVES},
+    }
+    made = np.empty((*shape, len(COLUMNS)), dtype=np.float32)
+    for i, name in enumerate(COLUMNS):
+        made[..., i] = values[name]
+    return made
+
+
+def _next(with_it: NDArray[np.float64], trips: NDArray[np.float64], expected: NDArray[np.float64]):
+    share = np.minimum((with_it + 0.02) / (trips + 1), 0.999)
+    return _log_odds(1 - (1 - share) ** np.maximum(expected, 0.3))
+
+
+def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    clipped = np.clip(probability, 1e-4, 1 - 1e-4)
+    return np.log(clipped / (1 - clipped))
