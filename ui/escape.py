@@ -82,12 +82,16 @@ def _html_of(kind: str, lines: list[str]) -> str:
     return "<p>" + "<br>".join(inline(line) for line in lines) + "</p>"
 
 
+# What could still begin a tag, an image, a link, a reference or a formula.
+_TAKEN = {"<": "&lt;", "![": "&#33;[", "](": "]&#40;", "]:": "]&#58;", "][": "]&#91;", "$$": "&#36;&#36;"}
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
-_IMAGE_LINE = re.compile(r"^\s*!\[[^\]\n]*\]\([^)\n]*\)\s*$", re.MULTILINE)
+_IMAGE_LINE = re.compile(r"^[ \t]*!\[[^\]\n]*\]\([^)\n]*\)[ \t]*$", re.MULTILINE)
 
 
 def report(markdown: str) -> str:
     """Return a report's Markdown with its tables and headings kept, and with no HTML, no link and
     no image left in it."""
     text = _LINK.sub(r"\1", _IMAGE_LINE.sub("", markdown))
-    return text.replace("&lt;", "<").replace("<", "&lt;").replace("$$", "&#36;&#36;")
+    for taken, harmless in _TAKEN.items():
+        text = text.replace(taken, harmless)
+    return text

@@ -56,7 +56,7 @@ class Panel:
             num_choices_shown=100,
             elem_id="picker",
         )
-        self.card = gr.HTML(cards.shop(self.shop.info, self.segments, "en"), elem_id="card")
+        self.card = gr.HTML(elem_id="card")  # filled when the page is loaded, in the browser's language
         self.plots = [
             gr.Plot(visible=False, show_label=False, elem_id=name, elem_classes="plot-card")
             for name in ("plot-months", "plot-categories", "plot-map")
