@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import ibis
 
@@ -24,6 +24,8 @@ EXAMPLES = 3
 # nearly all lines are single pieces these are 32 and 256 times the usual quantity.
 UNUSUAL, ABSURD = 5.0, 8.0
 
+# Columns that stand for a row in the report; label -> column where the label is another.
+Shown = Sequence[str] | Mapping[str, str]
 Predicate = Callable[[Table], Column]
 
 
@@ -88,9 +90,10 @@ def to_json(row) -> str:  # type: ignore[empty-body]
     ...
 
 
-def as_json(rows: Table, columns: Sequence[str]) -> Column:
+def as_json(rows: Table, columns: Shown) -> Column:
     """Return the given columns of each row as one JSON text."""
-    return to_json(ibis.struct({c: rows[c] for c in columns})).cast("string")
+    labels = columns if isinstance(columns, Mapping) else {column: column for column in columns}
+    return to_json(ibis.struct({label: rows[column] for label, column in labels.items()})).cast("string")
 
 
 def tag(rows: Table, rules: Sequence[Rule]) -> Table:
@@ -108,7 +111,7 @@ def clean(
     source: str,
     rows: Table,
     rules: Sequence[Rule],
-    show: Sequence[str],
+    show: Shown,
 ) -> Table:
     """Apply rules to a source, file what they found, and return the rows to go on with.
 
@@ -153,12 +156,31 @@ def _count(tagged: Table, rules: Sequence[Rule]) -> dict[str, int]:
     return counts
 
 
-def _examples(broke: Table, show: Sequence[str]) -> str:
+def _examples(broke: Table, show: Shown) -> str:
     """Return up to three rows as a JSON list, the same ones on every run."""
     picked = broke.select(row=as_json(broke, show)).order_by("row").limit(EXAMPLES)
     return json.dumps(
         [json.loads(text) for text in picked.to_pyarrow()["row"].to_pylist()], ensure_ascii=False
     )
+
+
+def add_malformed(store: EventStore, report: Report, source: str, lines: Sequence[str]) -> None:
+    """File lines that could not be split into the header's columns; call it after `clean`.
+
+    The source's rows read then count these lines as well.
+    """
+    aside = [{"source": source, "rule": "malformed_line", "row": json.dumps(line)} for line in lines]
+    store.append("rejected", ibis.memtable(aside))
+    examples = json.dumps(list(lines[:EXAMPLES]), ensure_ascii=False)
+    report.findings = [
+        replace(f, of_rows=f.of_rows + len(lines), rows=f.rows + (len(lines) if f.rule == "read" else 0))
+        if f.source == source
+        else f
+        for f in report.findings
+    ]
+    of_rows = next(f.of_rows for f in report.findings if f.source == source)
+    reason = "line does not have the header's number of columns", "行的列数与表头不符"
+    report.findings.append(Finding(source, "malformed_line", *reason, DROPPED, len(lines), of_rows, examples))
 
 
 def duplicated(rows: Table, keys: Sequence[str]) -> Table:

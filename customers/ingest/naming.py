@@ -95,15 +95,18 @@ def load_names(path: Path) -> dict[tuple[str, str], Name]:
         }
 
 
-def name_rows(keys: dict[str, list[str]], known: dict[tuple[str, str], Name]) -> list[dict[str, str]]:
+def name_rows(
+    keys: dict[str, list[str]], known: dict[tuple[str, str], Name], tidy_keys: bool = True
+) -> list[dict[str, str]]:
     """Return rows of `customers.schema.NAMES` for the keys of each kind.
 
-    A key without a known name gets its tidied text; where two keys of a kind would be called the
+    A key without a known name gets its tidied text (itself unless `tidy_keys`);
+    where two keys of a kind would be called the
     same, the one without a known name carries its key in brackets.
     """
     rows: list[dict[str, str]] = []
     for kind, of_kind in keys.items():
-        plain = {key: known.get((kind, key)) or _fallback(kind, key) for key in of_kind}
+        plain = {key: known.get((kind, key)) or _fallback(kind, key, tidy_keys) for key in of_kind}
         uses = Counter(name.en.lower() for name in plain.values())
         for key, name in plain.items():
             if uses[name.en.lower()] > 1 and (kind, key) not in known:
@@ -112,6 +115,6 @@ def name_rows(keys: dict[str, list[str]], known: dict[tuple[str, str], Name]) ->
     return rows
 
 
-def _fallback(kind: str, key: str) -> Name:
-    text = key.split("=", 1)[-1] if kind == "attribute_value" else tidy(key)
+def _fallback(kind: str, key: str, tidy_keys: bool) -> Name:
+    text = key.split("=", 1)[-1] if kind == "attribute_value" else (tidy(key) if tidy_keys else key)
     return Name(text, text)

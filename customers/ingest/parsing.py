@@ -1,0 +1,85 @@
+"""From the text of a plain file to ids, numbers and times, with expressions that run on every engine.
+
+Each function returns null where the text says nothing or cannot be read.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import ibis
+
+from customers.stores.events import Column
+
+MISSING = ("", "nan", "none", "null", "n/a", "na", "nat", "<na>", "-", "\\n", "无", "空", "未知", "unknown")
+
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_CLOCK = r"(?:\D+?(\d{1,2})[:时点](\d{1,2})(?:[:分](\d{1,2}))?)?"
+_YEAR_FIRST = r"^(\d{4})\D{1,2}(\d{1,2})\D{1,2}(\d{1,2})" + _CLOCK
+_COMPACT = r"^(\d{4})(\d{2})(\d{2})(?:\D?(\d{2}):?(\d{2}):?(\d{2})?)?$"
+_YEAR_LAST = r"^(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})" + _CLOCK
+_OFFSET = r"\d:\d\d(?::\d\d(?:\.\d+)?)? ?([+-])(\d{2}):?(\d{2})?$"
+
+
+def filled(text: Column) -> Column:
+    """The text without blanks around it; null where it stands for a missing value."""
+    trimmed = text.strip()
+    return ibis.ifelse(trimmed.lower().isin(MISSING), ibis.null("string"), trimmed)
+
+
+def identifier(text: Column) -> Column:
+    """An id as text; a whole number that came as a float ("12.0") loses its ending."""
+    return filled(text).re_replace(r"^(\d+)\.0$", r"\1")
+
+
+def number(text: Column, decimal: str) -> Column:
+    """A number, currency signs and thousands separators taken off; "(5)" is -5."""
+    bare = filled(text).re_replace(r"[\s¥￥$€£元%]|[A-Z]{3}", "")
+    bare = bare.re_replace(r"^\((.*)\)$", r"-\1")
+    bare = bare.replace(".", "").replace(",", ".") if decimal == "," else bare.replace(",", "")
+    good = ibis.ifelse(bare.re_search(_NUMBER), bare, ibis.null("string"))
+    return good.try_cast("float64")
+
+
+def time(text: Column, written: str) -> Column:
+    """A naive time as it is written (see `mapping.TIMES`), an offset at its end left aside."""
+    value = filled(text)
+    if written.startswith("epoch"):
+        seconds = value.try_cast("float64") / (1000.0 if written.endswith("milliseconds") else 1.0)
+        sane: Column = ibis.ifelse(seconds.between(-5e9, 1e11), seconds, ibis.null("float64"))
+        return ibis.literal(datetime(1970, 1, 1)) + sane.floor().cast("int64").as_interval("s")
+    if written == "year-first":
+        return ibis.coalesce(_stamp(value, _YEAR_FIRST, (1, 2, 3)), _stamp(value, _COMPACT, (1, 2, 3)))
+    order = (3, 1, 2) if written == "month-first" else (3, 2, 1)
+    return ibis.coalesce(_stamp(value, _YEAR_LAST, order), _stamp(value, _YEAR_FIRST, (1, 2, 3)))
+
+
+def _stamp(value: Column, pattern: str, order: tuple[int, int, int]) -> Column:
+    year, month, day = (value.re_extract(pattern, group) for group in order)
+    hour, minute, second = (_two(value.re_extract(pattern, group)) for group in (4, 5, 6))
+    hour = _half_day(value, hour)
+    dash, colon = ibis.literal("-"), ibis.literal(":")
+    text = year + dash + _two(month) + dash + _two(day) + " " + hour + colon + minute + colon + second
+    return ibis.ifelse(year.length() == 4, text, ibis.null("string")).try_cast("timestamp")
+
+
+def _two(digits: Column) -> Column:
+    return (ibis.literal("00") + digits).right(2)
+
+
+def _half_day(value: Column, hour: Column) -> Column:
+    """Hours of a twelve-hour clock on the twenty-four-hour one."""
+    upper = value.upper()
+    afternoon = upper.re_search(r"P\.?M\.?$") | value.contains("下午")
+    morning = upper.re_search(r"A\.?M\.?$") | value.contains("上午")
+    number = hour.try_cast("int64")
+    later = ibis.ifelse(number < 12, number + 12, number).cast("string")
+    return ibis.cases((afternoon, later), (morning & (hour == "12"), "00"), else_=hour)
+
+
+def offset_seconds(text: Column) -> Column:
+    """Seconds east of UTC that a time's text ends with ("+08:00", "-0500"); 0 without any."""
+    sign = text.re_extract(_OFFSET, 1)
+    hours = text.re_extract(_OFFSET, 2).try_cast("int64").fill_null(0)
+    minutes = text.re_extract(_OFFSET, 3).try_cast("int64").fill_null(0)
+    return (hours * 3600 + minutes * 60) * ibis.ifelse(sign == "-", -1, 1)

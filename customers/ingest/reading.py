@@ -1,0 +1,233 @@
+"""Plain files as they come: which of them can be read, how they are encoded, what is in them."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from customers.errors import BadInput
+from customers.stores.events import EventStore, Table
+
+FORMATS = {
+    ".csv": "csv", ".csv.gz": "csv", ".tsv": "csv", ".tsv.gz": "csv", ".txt": "csv", ".parquet": "parquet",
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".jsonl.gz": "jsonl",
+}  # fmt: skip
+ENCODINGS = ("utf-8-sig", "gb18030")
+SAMPLE_ROWS = 200
+DELIMITERS = ",;\t|"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A file's columns and its first rows as text; None where a value is missing."""
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+
+    def values(self, column: str) -> list[str]:
+        """Return the column's values that are there."""
+        at = self.columns.index(column)
+        return [row[at].strip() for row in self.rows if row[at] and row[at].strip()]  # type: ignore[union-attr]
+
+
+def file_format(path: Path) -> str | None:
+    """Return "csv", "parquet" or "jsonl" by the file's ending, or None where it is none of them."""
+    name = path.name.lower()
+    endings = sorted((ending for ending in FORMATS if name.endswith(ending)), key=len)
+    return FORMATS[endings[-1]] if endings else None
+
+
+def expand(paths: Sequence[Path]) -> list[Path]:
+    """Return the data files that the paths name, directories replaced by the files in them.
+
+    Raises BadInput for a path that does not exist, a file of an unknown kind, or nothing to read.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(p for p in path.iterdir() if p.is_file() and file_format(p))
+        elif not path.exists():
+            raise BadInput(f"{path}: no such file or directory; check the path")
+        elif file_format(path) is None:
+            raise BadInput(f"{path}: not a kind of file that can be read; give {_kinds()}")
+        else:
+            found.append(path)
+    if not found:
+        where = ", ".join(map(str, paths)) or "no path"
+        raise BadInput(f"{where}: holds no data files; give {_kinds()}")
+    return list(dict.fromkeys(found))
+
+
+def _kinds() -> str:
+    return "CSV, TSV, CSV.gz, Parquet or JSONL files"
+
+
+def sample(path: Path) -> Sample:
+    """Read a file's columns and first rows. Raises BadInput where it cannot be read or is empty."""
+    kind = file_format(path)
+    if kind is None:
+        raise BadInput(f"{path}: not a kind of file that can be read; give {_kinds()}")
+    try:
+        if path.stat().st_size == 0:
+            raise BadInput(f"{path}: the file is empty; give one with a header line and rows")
+        found = {"csv": _sample_csv, "parquet": _sample_parquet, "jsonl": _sample_jsonl}[kind](path)
+    except (OSError, EOFError) as error:
+        raise BadInput(f"{path}: cannot be read ({error}); check the file and its permissions") from error
+    _check_columns(found)
+    return found
+
+
+def _check_columns(found: Sample) -> None:
+    if not found.rows:
+        raise BadInput(f"{found.path}: has a header but no rows; give a file with data")
+    names = [column.strip() for column in found.columns]
+    if len(set(names)) < len(names) or not all(names):
+        raise BadInput(f"{found.path}: a column is unnamed or named twice; mend the header line")
+
+
+def encoding(path: Path) -> str:
+    """Return "utf-8-sig" (with or without the mark) or "gb18030", whichever the whole file fits."""
+    for candidate in ENCODINGS:
+        decoder = codecs.getincrementaldecoder(candidate)()
+        try:
+            with _bytes(path) as file:
+                while chunk := file.read(_CHUNK):
+                    decoder.decode(chunk)
+                decoder.decode(b"", final=True)
+            return candidate
+        except UnicodeDecodeError:
+            continue
+        except (OSError, EOFError) as error:
+            raise BadInput(f"{path}: cannot be read ({error}); check that the file is whole") from error
+    raise BadInput(f"{path}: is neither UTF-8 nor GB18030 text; save it as UTF-8 and try again")
+
+
+def _bytes(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
+
+
+def _lines(path: Path) -> io.TextIOWrapper:
+    return io.TextIOWrapper(_bytes(path), encoding=encoding(path), newline="")
+
+
+def delimiter(path: Path) -> str:
+    """Return the sign that separates the header's columns (comma, semicolon, tab or bar)."""
+    with _lines(path) as file:
+        header = file.readline()
+    if "\x00" in header:
+        raise BadInput(f"{path}: is not a text file; give {_kinds()}")
+    return max(DELIMITERS, key=header.count)
+
+
+def _sample_csv(path: Path) -> Sample:
+    mark = delimiter(path)
+    with _lines(path) as file:
+        rows = csv.reader(file, delimiter=mark)
+        try:
+            columns = tuple(column.strip() for column in next(rows, []))
+            body = [row for row in islice(rows, SAMPLE_ROWS) if row]
+        except csv.Error as error:
+            raise BadInput(f"{path}: not a readable CSV file ({error}); check its quotes") from error
+    width = len(columns)
+    filled = (tuple((row + [""] * width)[:width]) for row in body)
+    return Sample(path, columns, tuple(filled))
+
+
+def _sample_parquet(path: Path) -> Sample:
+    try:
+        file = pq.ParquetFile(path)
+        batch = next(file.iter_batches(batch_size=SAMPLE_ROWS), None)
+    except (pa.ArrowException, OSError) as error:
+        raise BadInput(f"{path}: not a readable Parquet file; write it again") from error
+    rows = batch.to_pylist() if batch is not None else []
+    columns = tuple(file.schema_arrow.names)
+    return Sample(path, columns, tuple(tuple(_text(row[c]) for c in columns) for row in rows))
+
+
+def _sample_jsonl(path: Path) -> Sample:
+    rows = []
+    with _lines(path) as file:
+        for number, line in enumerate(islice(file, SAMPLE_ROWS), 1):
+            if line.strip():
+                rows.append(_object(path, number, line))
+    columns = tuple(dict.fromkeys(column for row in rows for column in row))
+    return Sample(path, columns, tuple(tuple(_text(row.get(c)) for c in columns) for row in rows))
+
+
+def _object(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        raise BadInput(f"{path}: line {number} is not a JSON object; write one object a line")
+    return row
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def read(store: EventStore, path: Path, scratch: Path) -> tuple[Table, list[str]]:
+    """Return a file as a table of text columns held by the store, and its malformed lines.
+
+    A file in another encoding is first turned into UTF-8 in the directory `scratch`. Raises
+    BadInput where the file as a whole cannot be read.
+    """
+    kind = file_format(path)
+    source = str(path)
+    if kind != "parquet" and encoding(path) != "utf-8-sig":
+        source = str(_as_utf8(path, scratch))
+    try:
+        if kind == "csv":
+            return _read_csv(store, source, delimiter(path))
+        reader = "read_parquet(?)" if kind == "parquet" else "read_json(?, format='newline_delimited')"
+        return _hold_text(store, reader, [source]), []
+    except duckdb.Error as error:
+        reason = str(error).strip().splitlines()[0]
+        raise BadInput(f"{path}: cannot be read as {kind} ({reason}); mend the file") from error
+
+
+def _as_utf8(path: Path, scratch: Path) -> Path:
+    scratch.mkdir(parents=True, exist_ok=True)
+    target = scratch / f"{path.name.removesuffix('.gz')}.{len(list(scratch.iterdir()))}"
+    with _lines(path) as file, target.open("w", encoding="utf-8", newline="") as out:
+        while text := file.read(_CHUNK):
+            out.write(text)
+    return target
+
+
+def _read_csv(store: EventStore, source: str, mark: str) -> tuple[Table, list[str]]:
+    reader = (
+        "read_csv(?, header=true, all_varchar=true, delim=?, quote='\"', escape='\"', "
+        "store_rejects=true, rejects_limit=0, null_padding=false, auto_detect=true, sample_size=1000, skip=0)"
+    )
+    table = _hold_text(store, reader, [source, mark])
+    con = store.backend.con
+    lines = con.execute("SELECT DISTINCT line, csv_line FROM reject_errors ORDER BY line").fetchall()
+    con.execute("DROP TABLE IF EXISTS reject_errors")
+    con.execute("DROP TABLE IF EXISTS reject_scans")
+    return table, [text for _, text in lines]
+
+
+def _hold_text(store: EventStore, reader: str, parameters: list[str]) -> Table:
+    name = f"file_{uuid.uuid4().hex}"
+    store.backend.con.execute(
+        f'CREATE TEMP TABLE "{name}" AS SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {reader}', parameters
+    )
+    return store.backend.table(name, database=("temp", "main"))
