@@ -26,7 +26,7 @@ from agent.plan import Planner
 from agent.prompts import Prompts, default_prompts
 from agent.serving import Endpoint, connect
 from agent.turn import Services, Steps, Turn
-from customers.encoder import default_encoder
+from customers.encoder import MultilingualEncoder
 from customers.shop import Shop
 from settings import Settings
 
@@ -52,7 +52,7 @@ class Agent:
     ) -> None:
         self.shop, self.endpoint = shop, endpoint
         prompts = prompts or default_prompts()
-        encoder = default_encoder()
+        encoder = MultilingualEncoder()
         lexicon = Lexicon(shop, encoder)
         self._llm = llm or (LLM(endpoint) if endpoint else None)
         self._planner = Planner(shop, encoder, prompts)
@@ -68,18 +68,23 @@ class Agent:
 
     @classmethod
     def open(
-        cls, shop: Settings | Path | str | None = None, *, on_progress: Callable[[str], None] | None = None
+        cls,
+        shop: Settings | Path | str | None = None,
+        *,
+        on_progress: Callable[[str], None] | None = None,
+        share: bool = False,
     ) -> Agent:
         """Open a built shop with the model server that the settings name: a URL, one that is running,
-        or a local one that is started (and stopped by `close`).
+        or a local one that is started (and stopped by `close`). share: let other processes use a
+        server started here.
 
         Raises NotBuilt when the shop has no build, LLMUnavailable when no server can be had.
         """
         settings = shop if isinstance(shop, Settings) else Settings()
         if isinstance(shop, str | Path):
             settings = replace(settings, shop=Path(shop))
-        opened = Shop.open(settings.shop, encoder=default_encoder())
-        endpoint = connect(settings, on_progress)
+        opened = Shop.open(settings.shop, encoder=MultilingualEncoder())
+        endpoint = connect(settings, on_progress, share=share)
         agent = cls(opened, endpoint, memory=settings.shop / "memory.sqlite")
         agent.warm()
         return agent
