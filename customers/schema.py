@@ -60,6 +60,9 @@ PRODUCTS = {
 # "attribute_value" (key "age=45-54"). name_zh falls back to name_en where a source has none.
 NAMES = {"kind": "string", "key": "string", "name_en": "string", "name_zh": "string"}
 
+# Everyday words for a key of `names`, by language ("en", "zh"); one word may mean several keys.
+SYNONYMS = {"kind": "string", "key": "string", "language": "string", "synonym": "string"}
+
 # Customer attributes, one row each (age, income, household size ...), text values, no nulls.
 ATTRIBUTES = {"customer_id": "string", "attribute": "string", "value": "string"}
 
@@ -109,6 +112,7 @@ TABLES = {
     "events": EVENTS,
     "products": PRODUCTS,
     "names": NAMES,
+    "synonyms": SYNONYMS,
     "attributes": ATTRIBUTES,
     "campaigns": CAMPAIGNS,
     "campaign_products": CAMPAIGN_PRODUCTS,

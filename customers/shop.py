@@ -61,6 +61,11 @@ class Shop:
         attribute, attribute_value ("age=45-54"), in a stable order."""
         return self._catalogue.keys(kind)
 
+    def synonyms(self) -> list[tuple[str, str, str, str]]:
+        """Everyday words for keys: (kind, key, language, word)."""
+        rows = self.query("select kind, key, language, synonym from synonyms order by all")
+        return [(str(k), str(key), str(language), str(word)) for k, key, language, word in rows]
+
     def customer_ids(self) -> Sequence[str]:
         """Every customer with a purchase, numbers in numeric order."""
         return self._catalogue.keys("customer")

@@ -30,6 +30,8 @@ from customers.schema import EventKind
 from customers.stores import events
 from customers.stores.events import EventStore, Table
 
+_SYNONYMS = Path(__file__).with_name("complete_journey_synonyms.csv")
+
 
 def ingest(data_dir: Path, out: Path, progress: Progress | None = None) -> None:
     """Read the sample's parquet files in `data_dir` and write the store `out` (a DuckDB file).
@@ -69,6 +71,7 @@ def _finish(store: EventStore, report: Report, products: Table) -> None:
         "attribute_value": distinct(pairs, "pair"),
     }
     store.write("names", ibis.memtable(naming.name_rows(keys, load_known())))
+    store.write("synonyms", ibis.memtable(naming.synonym_rows(keys, _SYNONYMS)))
     purchases = store.table("events").filter(ibis._.kind == EventKind.PURCHASE.value)
     shop = purchases.aggregate(
         name=ibis.literal(SHOP_NAME),

@@ -118,3 +118,10 @@ def name_rows(
 def _fallback(kind: str, key: str, tidy_keys: bool) -> Name:
     text = key.split("=", 1)[-1] if kind == "attribute_value" else (tidy(key) if tidy_keys else key)
     return Name(text, text)
+
+
+def synonym_rows(keys: dict[str, list[str]], path: Path) -> list[dict[str, str]]:
+    """Return rows of `customers.schema.SYNONYMS` (CSV with the same columns) for keys that are there."""
+    there = {(kind, key) for kind, of_kind in keys.items() for key in of_kind}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return [row for row in csv.DictReader(file) if (row["kind"], row["key"]) in there]
