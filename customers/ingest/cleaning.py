@@ -121,19 +121,18 @@ def clean(
     tagged = store.hold(tag(rows, rules))
     kept = tagged.filter(tagged.rule.isnull())
     dropped = tagged.filter(tagged.rule.notnull())
-    counts = _count(tagged, rules)
-    of_rows = counts.pop("")
-    kept_rows = of_rows - sum(counts.get(rule.name, 0) for rule in rules if rule.action == DROPPED)
+    filed, broken = _count(tagged, rules)
+    of_rows = filed[""]
+    kept_rows = of_rows - sum(filed[rule.name] for rule in rules if rule.action == DROPPED)
     report.add_read(source, of_rows)
     for rule in rules:
-        found = counts.get(rule.name, 0)
-        broke = tagged.filter(tagged.rule == rule.name) if rule.action == DROPPED else None
-        if broke is None:
-            broke = kept.filter(rule.broken(kept).fill_null(False))
-        examples = _examples(broke, show) if found else "[]"
-        report.findings.append(
-            Finding(source, rule.name, rule.reason_en, rule.reason_zh, rule.action, found, of_rows, examples)
-        )
+        found = filed[rule.name]
+        hit = tagged.rule == rule.name
+        if rule.action != DROPPED:
+            hit = rule.broken(tagged).fill_null(False) & tagged.rule.isnull()
+        examples = _examples(tagged.filter(hit), show) if found else "[]"
+        reasons = _reasons(rule, found, broken[rule.name])
+        report.findings.append(Finding(source, rule.name, *reasons, rule.action, found, of_rows, examples))
     report.add_kept(source, kept_rows, of_rows)
     if of_rows > kept_rows:
         aside = dropped.select(source=ibis.literal(source), rule=dropped.rule, row=as_json(dropped, show))
@@ -141,19 +140,36 @@ def clean(
     return kept.drop("rule")
 
 
-def _count(tagged: Table, rules: Sequence[Rule]) -> dict[str, int]:
-    """Return rows by rule; the key "" holds all rows."""
+def _reasons(rule: Rule, filed: int, broken: int) -> tuple[str, str]:
+    """The rule's reasons, with the rows that break it but were filed under an earlier rule."""
+    if rule.action != DROPPED or broken <= filed:
+        return rule.reason_en, rule.reason_zh
+    others = broken - filed
+    return (
+        f"{rule.reason_en} ({others:,} more such rows are filed under an earlier rule)",
+        f"{rule.reason_zh}(另有 {others:,} 行此类数据已计入前面的规则)",
+    )
+
+
+def _count(tagged: Table, rules: Sequence[Rule]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return rows by rule as they are filed (key "" holds all rows), and rows that break each
+    dropping rule whether or not an earlier one took them."""
     groups = tagged.group_by("rule").agg(found=tagged.count()).to_pyarrow().to_pylist()
     by_rule = {group["rule"]: int(group["found"]) for group in groups}
-    counts = {rule.name: by_rule.get(rule.name, 0) for rule in rules}
-    counts[""] = sum(by_rule.values())
-    others = [rule for rule in rules if rule.action != DROPPED]
-    if others:
-        kept = tagged.filter(tagged.rule.isnull())
-        sums = {rule.name: rule.broken(kept).fill_null(False).cast("int64").sum() for rule in others}
-        row = kept.aggregate(**sums).to_pyarrow().to_pylist()[0]
-        counts.update({name: int(found or 0) for name, found in row.items()})
-    return counts
+    filed = {rule.name: by_rule.get(rule.name, 0) for rule in rules}
+    filed[""] = sum(by_rule.values())
+    kept = tagged.rule.isnull()
+    sums = {}
+    for number, rule in enumerate(rules):
+        hit = rule.broken(tagged).fill_null(False)
+        counted = hit if rule.action == DROPPED else hit & kept
+        sums[f"rule_{number}"] = counted.cast("int64").sum()
+    if not sums:
+        return filed, {}
+    row = tagged.aggregate(**sums).to_pyarrow().to_pylist()[0]
+    broken = {rule.name: int(row[f"rule_{number}"] or 0) for number, rule in enumerate(rules)}
+    filed.update({rule.name: broken[rule.name] for rule in rules if rule.action != DROPPED})
+    return filed, broken
 
 
 def _examples(broke: Table, show: Shown) -> str:

@@ -70,8 +70,8 @@ def _finish(store: EventStore, report: Report, products: Table) -> None:
         "attribute": distinct(attributes, "attribute"),
         "attribute_value": distinct(pairs, "pair"),
     }
-    store.write("names", ibis.memtable(naming.name_rows(keys, load_known())))
-    store.write("synonyms", ibis.memtable(naming.synonym_rows(keys, _SYNONYMS)))
+    store.write_rows("names", naming.name_rows(keys, load_known()))
+    store.write_rows("synonyms", naming.synonym_rows(keys, _SYNONYMS))
     purchases = store.table("events").filter(ibis._.kind == EventKind.PURCHASE.value)
     shop = purchases.aggregate(
         name=ibis.literal(SHOP_NAME),

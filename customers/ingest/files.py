@@ -197,9 +197,7 @@ class _Ingest:
             pairs = attributes.select(pair=attributes.attribute + "=" + attributes.value)
             keys["attribute"] = _distinct(attributes, "attribute")
             keys["attribute_value"] = _distinct(pairs, "pair")
-        found = naming.name_rows(keys, {}, tidy_keys=False)
-        if found:
-            self.store.write("names", ibis.memtable(found))
+        self.store.write_rows("names", naming.name_rows(keys, {}, tidy_keys=False))
 
 
 def _why(report: Report) -> str:
@@ -315,4 +313,5 @@ def _event_id(source: str, rows: Table, entry: FileMapping) -> Column:
     bar: Column = ibis.literal("|")
     own = rows.event_id if "event_id" in entry.columns else ibis.null("string")
     whole = bar.join([rows[column].fill_null("") for column in _shown(entry).values()])
-    return ibis.literal(f"{source}:") + ibis.coalesce(own, whole.hexdigest("md5"))
+    prefix: Column = ibis.literal(f"{source}:")
+    return prefix + ibis.coalesce(own, whole.hexdigest("md5"))

@@ -12,7 +12,8 @@ from customers.stores.events import EventStore, open_store
 _WORDS = {
     "en": {
         "title": "What came in, and what became of it",
-        "shop": "{name}, {first} to {last}. {dropped} of {read} rows were kept aside; nothing was dropped silently.",
+        "shop": "{name}, {first} to {last}. {dropped} of {read} rows were kept aside; "
+        "nothing was dropped silently.",
         "head": ("Source", "Rows read", "Rows kept", "Kept aside", "Share kept aside"),
         "why": "Why, rule by rule",
         "why_head": ("Source", "Rule", "Reason", "What was done", "Rows", "Share", "Example"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,10 @@ class EventStore:
     def write(self, name: str, rows: Table) -> None:
         """Fill a table of the schema from an expression; columns are put in order and cast."""
         self.backend.create_table(name, conform(name, rows))
+
+    def write_rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Fill a table of the schema from plain rows; none leave it empty."""
+        self.write(name, ibis.memtable([dict(row) for row in rows]) if rows else empty(name))
 
     def append(self, name: str, rows: Table) -> None:
         """Add rows to a table of the schema, making it where it is not there yet."""
