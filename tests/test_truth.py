@@ -111,6 +111,7 @@ def test_wrong_figures_fail(truth, written):
 def test_years_ids_and_footnotes_are_no_figures():
     text = "Customer 1228 and 900 came on March 3, 2017 [12]. 顾客 1842 在2017年12月31日来过，45-54岁。"
     assert figures(text + "\n3. Beef (#9876)") == []
+    assert figures("Income $100K-124K; income under $15K; 年收入10万-12.4万美元；年收入低于1.5万美元") == []
     assert [w.value for w in figures("1. Coffee: $6.00, 60.0% of the total\n2. 汽水：5.50美元，占40%")] == [
         6.0, pytest.approx(0.6), 5.5, pytest.approx(0.4)]  # fmt: skip
 
