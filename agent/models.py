@@ -88,7 +88,7 @@ def ensure_model(
     if spec is None:
         return _own_file(name_or_path)
     target = cache / "models" / spec.file
-    if not _stamped(target, spec):
+    if not stamped(target, spec):
         if on_progress and not target.exists():
             on_progress(f"Fetching the language model {spec.name} ({spec.published.bytes / 1e9:.1f} GB)")
         _fetch(spec, target, quiet)
@@ -98,7 +98,7 @@ def ensure_model(
 
 def fingerprint(model: Path) -> str:
     """A text that changes with the model file: its published checksum, else its size and time of change."""
-    spec = next((s for s in CATALOGUE.values() if s.file == model.name and _stamped(model, s)), None)
+    spec = next((s for s in CATALOGUE.values() if s.file == model.name and stamped(model, s)), None)
     if spec:
         return spec.published.sha256
     stat = model.stat()
@@ -126,7 +126,8 @@ def _identity(target: Path, spec: ModelSpec) -> dict[str, object]:
     return {"sha256": spec.published.sha256, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 
 
-def _stamped(target: Path, spec: ModelSpec) -> bool:
+def stamped(target: Path, spec: ModelSpec) -> bool:
+    """Whether the file was verified before and has not been touched since."""
     try:
         return json.loads(_stamp_file(target).read_text()) == _identity(target, spec)
     except (OSError, ValueError):
