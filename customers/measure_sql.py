@@ -56,7 +56,6 @@ class _Select:
     """A SELECT under construction: text made of our own words only, values beside it."""
 
     source: str
-    redeemed: bool = False
     group: str = "NULL"
     key: str = "''"
     joins: list[str] = field(default_factory=list)
@@ -203,7 +202,7 @@ def _trips_within_a_day(store: _Store) -> bool:
 def _select(store: _Store, spec: Measure) -> _Select:
     touches = spec.quantity in _TOUCHES
     source = store["measure_touches" if touches else "measure_lines"]
-    select = _Select(f"{source} l", redeemed=spec.quantity is Q.REDEMPTIONS)
+    select = _Select(f"{source} l")
     if touches:
         select.keep("l.kind = ?", ["redemption" if spec.quantity is Q.REDEMPTIONS else "exposure"])
     if spec.start:
@@ -211,9 +210,13 @@ def _select(store: _Store, spec: Measure) -> _Select:
     if spec.end:
         select.keep("l.day <= ?", [spec.end])
     for dimension, keys in spec.where.items():
-        _filter(store, select, touches, dimension, tuple(dict.fromkeys(keys)))
+        if not (touches and dimension in _PRODUCT):
+            _filter(store, select, touches, dimension, tuple(dict.fromkeys(keys)))
     for name, values in spec.attributes.items():
         _filter_attribute(store, select, name, tuple(dict.fromkeys(values)))
+    if touches and spec.by not in _PRODUCT and any(dimension in _PRODUCT for dimension in spec.where):
+        offers, values = _offers(store, spec)
+        select.keep(f"EXISTS (FROM ({offers}) o WHERE {_offer_of(spec)})", values)
     if spec.by is not None:
         _group(store, select, touches, spec)
     return select
@@ -246,10 +249,6 @@ def _filter(
         sent = f"SELECT customer FROM {store['measure_touches']} WHERE kind = 'exposure'"
         clause = "l.campaign_id IN" if touches else f"l.customer IN ({sent} AND campaign_id IN"
         select.keep(f"{clause} ({marks}){'' if touches else ')'}", keys)
-    elif touches and dimension in _PRODUCT:
-        _ids(store, str(dimension), keys)
-        offers = f"FROM ({_offers(store, dimension)}) o WHERE {_offer_of(select)}"
-        select.keep(f"EXISTS ({offers} AND o.key IN ({marks}))", keys)
     else:
         select.keep(f"l.{dimension} IN ({marks})", _ids(store, str(dimension), keys))
 
@@ -286,7 +285,8 @@ def _group(store: _Store, select: _Select, touches: bool, spec: Measure) -> None
         sent = f"FROM {store['measure_touches']} WHERE kind = 'exposure'"
         _join_members(select, f"SELECT DISTINCT customer, campaign_id AS g {sent}")
     elif touches and by is not None and by in _PRODUCT:
-        select.joins = [f"JOIN ({_offers(store, by)}) o ON {_offer_of(select)}"]
+        offers, select.join_values = _offers(store, spec)
+        select.joins = [f"JOIN ({offers}) o ON {_offer_of(spec)}"]
         select.group, select.key = "o.key", "g"
     else:
         select.group = f"l.{by}"
@@ -306,17 +306,30 @@ def _members(store: _Store, table: str, group: str, condition: str = "true") -> 
     )
 
 
-def _offers(store: _Store, level: D) -> str:
-    """Query of the distinct (campaign, coupon, key) for which coupons are valid."""
-    column = "p.product_id" if level is D.PRODUCT else f"p.{level}"
+def _offers(store: _Store, spec: Measure) -> tuple[str, list[Any]]:
+    """Query of the distinct (campaign, coupon, key) for which coupons are valid, and its values.
+
+    All product filters hold for the offer itself, so that "coupons for coffee by product" gives
+    coffees only. Coupons count one by one for redemptions; being sent a campaign is enough else.
+    """
+    by = spec.by if spec.by in _PRODUCT else None
+    key = "NULL" if by is None else "p.product_id" if by is D.PRODUCT else f"p.{by}"
+    coupon = "cp.coupon_id" if spec.quantity is Q.REDEMPTIONS else "NULL AS coupon_id"
+    clauses, values = ["true"], []
+    for dimension, keys in spec.where.items():
+        if dimension in _PRODUCT:
+            _ids(store, str(dimension), keys)
+            column = "p.product_id" if dimension is D.PRODUCT else f"p.{dimension}"
+            clauses.append(f"{column} IN ({', '.join('?' for _ in keys)})")
+            values += keys
     return (
-        f"SELECT DISTINCT cp.campaign_id, cp.coupon_id, {column} AS key"
-        f" FROM {store['campaign_products']} cp JOIN {store['products']} p USING (product_id)"
-    )
+        f"SELECT DISTINCT cp.campaign_id, {coupon}, {key} AS key FROM {store['campaign_products']} cp"
+        f" JOIN {store['products']} p USING (product_id) WHERE {' AND '.join(clauses)}"
+    ), values
 
 
-def _offer_of(select: _Select) -> str:
-    coupon = " AND o.coupon_id = l.coupon_id" if select.redeemed else ""
+def _offer_of(spec: Measure) -> str:
+    coupon = " AND o.coupon_id = l.coupon_id" if spec.quantity is Q.REDEMPTIONS else ""
     return f"o.campaign_id = l.campaign_id{coupon}"
 
 

@@ -1,0 +1,174 @@
+"""The blend: candidates from every recommender, described by their scores and the customer's own
+history with them, ordered by gradient-boosted trees that learned what was bought in 30 later days.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from customers.recommend.base import dense
+from customers.recommend.history import Floats, History, Ints
+from customers.recommend.models import ItemItem, MatrixFactors, PersonalRepeat, Pooled, Popularity, TypeTaste
+
+HORIZON = 30
+OWN = 120
+NEW = 60
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Products worth ranking for customers: aligned arrays, sorted by customer.
+
+    `features`, shape (rows, features); `new` where the customer never bought the product.
+    """
+
+    customer: Ints
+    product: Ints
+    new: np.ndarray
+    features: Floats
+
+
+class Components:
+    """The recommenders of the blend, fitted on one history, and the candidates they give."""
+
+    def __init__(self) -> None:
+        self.repeat = PersonalRepeat()
+        self.recent = PersonalRepeat(half_life=30, fill=False)
+        self.popular = Popularity(60)
+        self.pooled: tuple[Pooled, ...] = (ItemItem(), MatrixFactors(), TypeTaste())
+
+    def fit(self, history: History) -> Self:
+        self.history = history
+        for model in (self.repeat, self.recent, self.popular, *self.pooled):
+            model.fit(history)
+        return self
+
+    def candidates(self) -> Candidates:
+        """For every customer the best `OWN` own products and `NEW` new ones of each recommender."""
+        customers = np.arange(self.history.shape[0])
+        owned = self.history.weights(None)
+        wide = self.history.shape[1]
+        codes = [_codes(_top_own(self.history.weights(120), OWN), wide)]
+        scores = [model.score_pool(customers) for model in self.pooled]
+        for model, found in zip(self.pooled, scores, strict=True):
+            fresh = np.where(dense(owned[:, model.items]) > 0, -np.inf, found)
+            codes.append(_codes([model.items[row] for row in _largest(fresh, NEW)], wide))
+        common = np.argsort(-self.popular.popularity, kind="stable")[:500]
+        fresh = np.where(dense(owned[:, common]) > 0, -np.inf, self.popular.popularity[common])
+        codes.append(_codes([common[row] for row in _largest(fresh, NEW)], wide))
+        code = np.unique(np.concatenate(codes))
+        customer, product = code // wide, code % wide
+        return self._describe(customer, product, scores)
+
+    def _describe(self, customer: Ints, product: Ints, scores: list[Floats]) -> Candidates:
+        history = self.history
+        pairs = history.pairs
+        row, own = pairs.find(customer * history.shape[1] + product)
+        baskets = np.where(own, pairs.baskets[row] if len(pairs.code) else 0, 0)
+        since = np.where(own, history.cut - pairs.last[row], np.nan)
+        span = np.where(
+            baskets > 1, (pairs.last[row] - pairs.first[row]) / np.maximum(baskets - 1, 1), np.nan
+        )
+        trips = np.bincount(history.customer[_first_of_basket(history)], minlength=history.shape[0])
+        popularity = self.popular.popularity
+        columns = [
+            *(np.asarray(history.weights(half)[customer, product]).ravel() for half in (15, 45, 120, 360)),
+            baskets,
+            since,
+            span,
+            since / np.maximum(span, 1),
+            trips[customer],
+            baskets / np.maximum(trips[customer], 1),
+            popularity[product],
+            self._repeat_rate()[product],
+            np.bincount(history.catalogue.categories, popularity)[history.catalogue.categories[product]],
+        ]
+        for model, found in zip(self.pooled, scores, strict=True):
+            place = np.full(history.shape[1], -1)
+            place[model.items] = np.arange(len(model.items))
+            column = place[product]
+            columns.append(np.where(column >= 0, found[customer, np.maximum(column, 0)], np.nan))
+        return Candidates(customer, product, ~own, np.column_stack(columns).astype(np.float32))
+
+    def _repeat_rate(self) -> Floats:
+        """Share of a product's buyers who bought it in two baskets or more, drawn to the mean."""
+        pairs, wide = self.history.pairs, self.history.shape[1]
+        product = pairs.code % wide
+        buyers = np.bincount(product, minlength=wide)
+        again = np.bincount(product, pairs.baskets > 1, minlength=wide)
+        mean = again.sum() / max(buyers.sum(), 1)
+        return ((again + 5 * mean) / (buyers + 5)).astype(np.float32)
+
+
+class Blend:
+    """Orders candidates by the probability that they are bought within `HORIZON` days, learned on
+    candidates before a cut and the purchases after it."""
+
+    def __init__(self, random_state: int = 0, keep: float = 0.35) -> None:
+        self.random_state = random_state
+        self.keep = keep
+
+    def fit(self, seen: list[tuple[Candidates, sparse.csr_matrix]]) -> Self:
+        """`seen`: candidates of a cut, and who bought what in the days after it."""
+        draw = np.random.default_rng(self.random_state)
+        parts, labels = [], []
+        for candidates, bought in seen:
+            hit = np.asarray(bought[candidates.customer, candidates.product]).ravel() > 0
+            kept = hit | (draw.random(len(hit)) < self.keep)
+            parts.append(candidates.features[kept])
+            labels.append(hit[kept])
+        label = np.concatenate(labels)
+        self.constant = len(np.unique(label)) < 2
+        if not self.constant:
+            self.trees = HistGradientBoostingClassifier(
+                max_iter=150,
+                learning_rate=0.08,
+                max_leaf_nodes=31,
+                min_samples_leaf=100,
+                l2_regularization=1.0,
+                early_stopping=False,
+                random_state=self.random_state,
+            ).fit(np.concatenate(parts), label)
+        return self
+
+    def score(self, candidates: Candidates) -> Floats:
+        """Probability to be bought in the next `HORIZON` days, corrected for the negatives that
+        training left out; without anything to learn from, the decayed baskets."""
+        if self.constant:
+            own = candidates.features[:, 2] + 1e-3
+            return (own / (1 + own)).astype(np.float32)
+        odds = self.trees.predict_proba(candidates.features)[:, 1]
+        return (odds * self.keep / (odds * self.keep + 1 - odds)).astype(np.float32)
+
+
+def _first_of_basket(history: History) -> Ints:
+    return np.unique(history.basket, return_index=True)[1]
+
+
+def _top_own(weights: sparse.csr_matrix, n: int) -> list[Ints]:
+    weights = weights.copy()
+    weights.sum_duplicates()
+    rows = []
+    for start, end in zip(weights.indptr[:-1], weights.indptr[1:], strict=True):
+        order = np.argsort(-weights.data[start:end], kind="stable")[:n]
+        rows.append(weights.indices[start:end][order].astype(np.int64))
+    return rows
+
+
+def _largest(scores: Floats, n: int) -> list[Ints]:
+    n = min(n, scores.shape[1])
+    if n == 0:
+        return [np.array([], np.int64) for _ in scores]
+    found = np.argpartition(-scores, n - 1, axis=1)[:, :n]
+    return [row[np.isfinite(values[row])] for row, values in zip(found, scores, strict=True)]
+
+
+def _codes(rows: list[Ints], wide: int) -> Ints:
+    sizes = [len(row) for row in rows]
+    flat = np.concatenate(rows) if rows else np.array([], np.int64)
+    return np.repeat(np.arange(len(rows)), sizes) * wide + flat
