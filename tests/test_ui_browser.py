@@ -154,13 +154,17 @@ def test_a_new_conversation_is_empty_and_has_a_session_of_its_own(
     expect(page.locator(".turn")).to_have_count(0)
     _ask(page, "second")
     expect(page.locator(".turn.done")).to_have_count(1)
-    assert len({asked.session for asked in served.agent.asked[-2:]}) == 2
+    first, second = (asked.session for asked in served.agent.asked[-2:])
+    assert first != second
+    assert served.agent.forgotten[-1] == first
 
 
 def test_a_failure_is_one_friendly_line(page: Page) -> None:
     _ask(page, "please fail")
     expect(page.locator(".turn.failed")).to_contain_text("Something went wrong on our side")
     assert "secret" not in page.content()
+    _ask(page, "there is no model")
+    expect(page.locator(".turn.failed").last).to_contain_text("does not answer; start it with")
     assert "Traceback" not in page.content()
 
 

@@ -198,7 +198,7 @@ def test_plots_hold_the_profile_s_figures_and_no_markup() -> None:
 
 
 def test_the_customer_stands_on_the_map_even_when_the_map_is_a_sample() -> None:
-    rows = [(str(i), float(i), float(-i), "s1" if i % 2 else "gone") for i in range(5000)]
+    rows = [(str(i), "s1" if i % 2 else "gone", float(i), float(-i)) for i in range(5000)]
     points = plots.points(rows, {"s1", "s2", "s3"})
     figure = plots.customer_map(points, FakeShop().segments(), "4999", "en").to_dict()
     assert sum(len(trace["x"]) for trace in figure["data"]) < 1000

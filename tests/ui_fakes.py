@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from types import SimpleNamespace
 
+from agent.errors import LLMUnavailable
 from agent.events import (
     Citation,
     Event,
@@ -74,10 +75,10 @@ class FakeShop:
     def segments(self) -> list[Segment]:
         return _segments()
 
-    def segment_map(self) -> list[tuple[str, float, float, str]]:
+    def segment_map(self) -> list[tuple[str, str, float, float]]:
         spread = [(i * 37 % 100 / 50, i * 61 % 100 / 50) for i in range(len(self._ids))]
         return [
-            (customer, _SEEDS[i % 3][0] + spread[i][0], _SEEDS[i % 3][1] + spread[i][1], f"s{i % 3 + 1}")
+            (customer, f"s{i % 3 + 1}", _SEEDS[i % 3][0] + spread[i][0], _SEEDS[i % 3][1] + spread[i][1])
             for i, customer in enumerate(self._ids)
         ]
 
@@ -123,6 +124,10 @@ class FakeAgent:
         self.asked: list[SimpleNamespace] = []
         self.running, self.most_running = 0, 0
         self._lock = threading.Lock()
+        self.forgotten: list[str] = []
+
+    def forget(self, session: str) -> None:
+        self.forgotten.append(session)
 
     def stream(
         self, question: str, role: str = "service", customer: str | None = None, session: str | None = None
@@ -145,6 +150,8 @@ class FakeAgent:
         if "fail" in question:
             yield StepEvent("Looking up customer 1007…")
             raise RuntimeError("secret path /var/data")
+        if "no model" in question:
+            raise LLMUnavailable("the model server does not answer; start it with `shopkeeper llm`")
         zh = any("\u4e00" <= c <= "\u9fff" for c in question)
         busy = "正在查询顾客1007……" if zh else "Looking up customer 1007…"
         yield StepEvent(busy)

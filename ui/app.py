@@ -19,6 +19,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before the import: gradio re
 
 import gradio as gr
 
+from agent.errors import AgentError
 from agent.events import Reply, Role
 from ui import build_tab, cards, render
 from ui.errors import BadAddress, PortBusy
@@ -61,6 +62,7 @@ class Page:
                     self.report_text = gr.Markdown(elem_id="report", sanitize_html=True)
                     self.report_plots = gr.HTML()
             self._wire(blocks)
+        self.panel.show(self.panel.example[0], "en")  # fills what is kept: the first visitor does not wait
         return blocks.queue(max_size=64, default_concurrency_limit=8, api_open=False)
 
     def _header(self) -> None:
@@ -136,7 +138,15 @@ class Page:
         self.panel.picker.change(
             self.panel.show, [self.panel.picker, self.language], shown, trigger_mode="always_last", **_CLOSED
         )
-        labelled = [*self._labelled(), *shown, *self.panel.segment_views()]
+        labelled = [*self._labelled(), *shown]
+        segments: dict[str, Any] = {
+            "fn": self.panel.show_segments,
+            "inputs": [self.language],
+            "outputs": self.panel.segment_views(),
+            **_CLOSED,
+        }
+        self.tab_segments.select(**segments)
+        self.language.input(**segments)
         chosen = [self.language, self.role, self.panel.picker]
         self.language.input(self._relabel, chosen, labelled, **_CLOSED)
         self.role.input(self._chips_of, [self.language, self.role], self.chips, **_CLOSED)
@@ -188,7 +198,6 @@ class Page:
             self.panel.picker: gr.update(label=text("picker", language), info=text("picker_hint", language)),
             **dict(zip(self.chips, self._chips_of(language, role), strict=True)),
             **dict(zip(self.panel.shown(), self.panel.show(customer, language), strict=True)),
-            **dict(zip(self.panel.segment_views(), self.panel.show_segments(language), strict=True)),
         }
 
     def _chips_of(self, language: str, role: str) -> list[Any]:
@@ -252,6 +261,8 @@ class Page:
                 for event in batch:
                     view.take(event)
                 yield self._drawn(conversation)
+        except AgentError as error:  # said on purpose: one line that says how to mend it
+            view.status, view.trouble = "failed", str(error)
         except Exception:
             log.exception("a turn failed")
             view.status = "failed"
@@ -284,7 +295,9 @@ class Page:
         self.conversations.get(session).stop()
 
     def _new(self, session: str | None) -> dict[Any, Any]:
-        self.conversations.close(session)
+        if session:
+            self.conversations.close(session)
+            self.agent.forget(session)
         return self._buttons() | {
             self.chat: [],
             self.question: "",

@@ -16,10 +16,10 @@ _MOST_PLOTS = 12
 
 def report_of(shop: Any) -> Path | None:
     """Return the report.md of a shop's version, None where the shop names no version directory."""
-    directory = getattr(shop, "directory", None)
-    if directory is None:
+    version = getattr(shop, "version", None)
+    if version is None:
         return None
-    path = Path(directory) / "report" / "report.md"
+    path = Path(version) / "report" / "report.md"
     return path if path.is_file() else None
 
 

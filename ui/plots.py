@@ -26,9 +26,12 @@ _LABEL = 26
 
 
 def points(rows: Iterable[Sequence[Any]], segments: Iterable[str]) -> list[Point]:
-    """Return `Shop.segment_map()` as points: rows of customer id, x, y, segment id."""
+    """Return `Shop.segment_map()` as points: rows of customer id, segment id, x, y."""
     known = set(segments)
-    return [(str(row[0]), float(row[1]), float(row[2]), row[3] if row[3] in known else None) for row in rows]
+    return [
+        (str(customer), float(x), float(y), segment if segment in known else None)
+        for customer, segment, x, y in rows
+    ]
 
 
 def months(profile: Profile, currency: str, language: str) -> go.Figure:

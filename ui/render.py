@@ -68,7 +68,10 @@ def _state(view: TurnView) -> str:
         case "running" if not view.text and all(line.done for line in view.steps):
             return _busy("writing", view.language)
         case "stopped" | "failed":
-            return f'<p class="{view.status}-note">{inert(text(view.status, view.language))}</p>'
+            words = text(view.status, view.language)
+            if view.trouble:
+                words = text("trouble", view.language, why=view.trouble)
+            return f'<p class="{view.status}-note">{inert(words)}</p>'
     return ""
 
 

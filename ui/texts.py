@@ -26,7 +26,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "send": ("Ask", "提问"),
     "stop": ("Stop", "停止"),
     "new": ("New conversation", "新对话"),
-    "examples": ("Try one of these", "试试这些问题"),
     "welcome": (
         "Ask anything about the shop's customers. Every figure in an answer carries a number that "
         "opens the fact it comes from.",
@@ -46,7 +45,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "customers": ("Customers", "顾客数"),
     "products": ("Products", "商品数"),
     "events": ("Events", "行为记录"),
-    "period": ("Period", "数据期间"),
     "customer": ("Customer {customer}", "顾客 {customer}"),
     "no_segment": ("No segment yet", "尚未分群"),
     "spend": ("Spend", "消费额"),
@@ -112,6 +110,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Something went wrong on our side, and this question was not answered. Please ask again.",
         "我们这边出了点问题，没能回答。请再问一次。",
     ),
+    "trouble": ("This question was not answered: {why}", "没能回答这个问题：{why}"),
     "empty_question": ("Type a question first.", "请先输入问题。"),
 }
 

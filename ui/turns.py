@@ -44,6 +44,8 @@ class TurnView:
     text: str = ""
     facts: list[Citation] = field(default_factory=list)
     reply: Reply | None = None
+    trouble: str = ""
+    """Why the turn failed, where that is for the asker to know; "" for a fault of ours."""
 
     def take(self, event: Event) -> None:
         """Take in one event of the agent's stream."""
