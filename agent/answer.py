@@ -17,7 +17,8 @@ from tools.base import Fact, Table, Trace
 
 ADVISED = frozenset({"profile", "recommend", "audience", "segment", "campaign", "similar_customers", "bought_with"})
 _RANKED = re.compile(r"^\d+\. ")
-_DIGEST = 6
+_DIGEST, _DIGEST_CHARS = 3, 360
+_PARAGRAPH = 3
 _ADVICE_EN = "^(Offer|Suggest|Invite|Consider|Remind|Send|Show|Mention|Start|Greet|Introduce|Recommend|Check|Test|Highlight) [^0-9\"{}]{15,150}\\.$"
 _ADVICE_ZH = "^(建议|可以|不妨|优先)[^0-9\"{}a-z]{6,60}。$"
 
@@ -58,7 +59,9 @@ def _state(draft: Draft, trace: Trace, language: Language) -> None:
         draft.facts.append(fact)
         (ranked if _RANKED.match(text) else sentences).append(f"{text} [{n}]")
     lead = [result.lead[language]] if result.lead else []
-    if sentences:
+    if len(sentences) > _PARAGRAPH:
+        lead += [f"- {s}" for s in sentences]
+    elif sentences:
         lead.append((" " if language == "en" else "").join(sentences))
     _block(draft, lead)
     _block(draft, ranked)
@@ -89,7 +92,7 @@ def wants_advice(traces: Sequence[Trace]) -> bool:
 def advice_messages(prompts: Prompts, question: str, facts: Sequence[Fact], language: Language) -> list[dict[str, str]]:
     """Return the chat messages that ask for one piece of advice over the first facts."""
     digest = " ".join(f"{i}. {_RANKED.sub('', f.text[language])}" for i, f in enumerate(facts[:_DIGEST], 1))
-    user = prompts.fill("advise_question", facts=digest[:700], question=question)
+    user = prompts.fill("advise_question", facts=digest[:_DIGEST_CHARS], question=question)
     return [{"role": "system", "content": prompts.fill("advise_system")}, {"role": "user", "content": user}]
 
 

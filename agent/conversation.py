@@ -16,7 +16,7 @@ from agent.link import Linker, Links
 from agent.plan import Call, Subject, filters
 from tools import TOOLS
 
-_ELLIPSIS = re.compile(r"^\W*(?:and|what about|how about|same|also|now|ok(?:ay)?,?\s+(?:and|what)|那么?|还有|再|换成?|那)\b?", re.IGNORECASE)
+_ELLIPSIS = re.compile(r"^\W*(?:(?:and|what about|how about|same|also|now|ok(?:ay)?,?\s+(?:and|what))\b|那么|那|还有|再|换)", re.IGNORECASE)
 _ELLIPSIS_END = re.compile(r"呢\W*$|\b(?:instead|too|as well)\W*$", re.IGNORECASE)
 _VERB = re.compile(r"\b(?:why|how (?:much|many|often|likely)|who|when|which|recommend|offer|spend|spent|buy|bought|send|compare|explain|segment)\b|为什么|多少|谁|什么|哪|推荐|怎么|几|介绍|比较", re.IGNORECASE)  # fmt: skip
 _ORDINAL = ((1, r"\b(?:first|1st|former)\b|第一|前者"), (2, r"\b(?:second|2nd)\b|第二"), (3, r"\b(?:third|3rd)\b|第三"),
@@ -102,7 +102,8 @@ def subject(links: Links, memory: Memory, role: Role, picked: str | None) -> Sub
             for key in keys:
                 links.add(kind, key)
         categories = list(links.keys("category"))
-    return Subject(links, customers, categories)
+    derived = [] if categories else list(dict.fromkeys(links.parents.values()))
+    return Subject(links, customers, categories, derived)
 
 
 def follow_up(asked: Subject, memory: Memory) -> list[Call]:

@@ -53,7 +53,7 @@ class Agent:
         self.shop, self.endpoint = shop, endpoint
         prompts = prompts or default_prompts()
         encoder = MultilingualEncoder()
-        lexicon = Lexicon(shop, encoder)
+        self._lexicon = lexicon = Lexicon(shop, encoder)
         self._llm = llm or (LLM(endpoint) if endpoint else None)
         self._planner = Planner(shop, encoder, prompts)
         self._prompts = prompts
@@ -90,7 +90,9 @@ class Agent:
         return agent
 
     def warm(self) -> None:
-        """Have the server hold the stable beginnings of the prompts, so that no question pays for them."""
+        """Encode the names, and have the server hold the stable beginnings of the prompts, so that no
+        question pays for either."""
+        self._lexicon.vectors()
         if self.endpoint is None:
             return
         advise = self._prompts.fill("advise_system")

@@ -21,7 +21,7 @@ from customers.shop import Shop
 
 WHOLE, SYNONYM, PART, HEAD = 3, 2, 1, 0
 KINDS = ("category", "department", "brand", "segment", "attribute_value", "type")
-_MEANT = ("category", "department", "type")
+_MEANT = ("category", "department")
 _EN_TOKEN = re.compile(r"[a-z0-9$%+]+(?:['’][a-z]+)?")
 _SPLIT_EN = re.compile(r"\s*(?:,|&|/|\(|\)|;|:|\band\b|\bor\b)\s*")
 _SPLIT_ZH = re.compile(r"[与和、/（）()及，,;；·\s]+")
@@ -77,7 +77,8 @@ class Lexicon:
         self._vectors: np.ndarray | None = None
         for kind in KINDS:
             for key in shop.keys(kind):
-                self._add_name(Named(kind, key), *shop.name(kind, key)[:])
+                name = shop.name(kind, key)
+                self._add_name(Named(kind, key), name.en, name.zh)
         for kind, key, language, word in shop.synonyms():
             self._put(language, word, Named(kind, key), SYNONYM)
         self._longest_zh = max(map(len, self._chinese), default=0)
@@ -168,13 +169,17 @@ class Lexicon:
         kind = near[0][0].kind
         return tuple(t for t, _ in near if t.kind == kind)[:4], best
 
+    def vectors(self) -> np.ndarray:
+        """Return the embeddings of the names that can be found by meaning, encoded once."""
+        if self._vectors is None:
+            self._vectors = self._encoder.encode([text for _, text in self._meaning])
+        return self._vectors
+
     def ranked(self, term: str, n: int = 8) -> list[tuple[Named, float]]:
         """Return the n things nearest in meaning to a term, with their cosines."""
         if not self._meaning:
             return []
-        if self._vectors is None:
-            self._vectors = self._encoder.encode([text for _, text in self._meaning])
-        scores = self._vectors @ self._encoder.encode([term])[0]
+        scores = self.vectors() @ self._encoder.encode([term])[0]
         best: dict[Named, float] = {}
         for i in np.argsort(-scores)[: 4 * n]:
             best.setdefault(self._meaning[int(i)][0], float(scores[i]))

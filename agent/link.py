@@ -30,15 +30,22 @@ _CUSTOMER_ZH_AFTER = re.compile(r"(\d[A-Za-z0-9_-]*)\s*号?(?:这[位个])?(?:�
 _CAMPAIGN = re.compile(r"\bcampaigns?\s*(?:number|no\.?|#)?\s*(\d+)|(?:活动|营销活动|促销)\s*#?\s?(\d+)|(?:第\s*)?(\d+)\s*[号期]\s*(?:营销)?活动", re.IGNORECASE)  # fmt: skip
 _PRODUCT = re.compile(r"\b(?:products?|items?|sku)\s*(?:number|no\.?|id)?\s*#?\s?(\d{3,})|(?:商品|产品)(?:编号|号)?\s*#?\s?(\d{3,})|#(\d{5,})", re.IGNORECASE)  # fmt: skip
 _SEGMENT = re.compile(r"\b(?:segments?|groups?|clusters?)\s*(?:number|no\.?|#)?\s*(\d{1,2}|[A-Z])\b|(?:分群|群体|人群|细分)\s*#?\s?(\d{1,2}|[A-Z])|第([一二三四五六七八九十\d]+)个?(?:分群|群体|人群)")  # fmt: skip
-_AMOUNT = re.compile(r"[$￥¥€£]\s?\d[\d,.]*|\d[\d,.]*\s?(?:dollars?|usd|美元|元|块钱?)|\d+(?:\.\d+)?\s?[%％]", re.IGNORECASE)
+_AMOUNT = re.compile(
+    r"[$￥¥€£]\s?\d[\d,.]*|\d[\d,.]*\s?(?:dollars?|usd|美元|元|块钱?)|\d+(?:\.\d+)?\s?[%％]", re.IGNORECASE
+)
 _AHEAD = re.compile(r"\b(?:with)?in\s+(?:the\s+next\s+)?\d+\s+days?|\bnext\s+\d+\s+(?:days?|weeks?|months?)|(?:未来|今后|接下来)(?:的)?\s*\d*\s*(?:个)?[天周月]?|\d+天(?:之?内|以内)", re.IGNORECASE)  # fmt: skip
 _COUNT_EN = re.compile(r"(?<![\w.$#-])(\d{1,4}|" + "|".join(_COUNT_WORDS) + r")(?![\w.%-])", re.IGNORECASE)
-_COUNT_ZH = re.compile(r"(?:前|最\w{0,2}的)?\s*(\d{1,4}|[一二两三四五六七八九十]{1,3})\s*(?:个|种|位|名|款|样|件|类|大|条)")
+_COUNT_ZH = re.compile(
+    r"(?:前|最\w{0,2}的)?\s*(\d{1,4}|[一二两三四五六七八九十]{1,3})\s*(?:个|种|位|名|款|样|件|类|大|条)"
+)
 _KIDS = re.compile(r"\b(?:with|have|having)\s+(?:kids|children)\b|有孩子|有小孩|有子女", re.IGNORECASE)
 _PRONOUN = re.compile(r"\b(?:he|she|him|her|his|hers|they|them|their|this\s+(?:customer|client|shopper|person|one)|that\s+(?:customer|client|shopper|person)|the\s+(?:customer|client|shopper)(?!s|\s+(?:segments?|base|groups?)))\b|[他她](?!们)|这[位个名](?:顾客|客户|用户|人)|该(?:顾客|客户|用户)|那[位个名](?:顾客|客户|用户|人)|(?:^|[^位个名该])(?:顾客|客户)(?:最近)?(?:想要|问我)|其(?=消费|偏好|购买)", re.IGNORECASE)  # fmt: skip
 _SAME_THING = re.compile(r"\b(?:that|this|the\s+same)\s+(?:category|product|segment|campaign|department|brand)\b|[这那该](?:个|种|款)?(?:品类|商品|产品|分群|活动|部门|品牌)", re.IGNORECASE)  # fmt: skip
 _NEW_ONLY = re.compile(r"never\s+(?:bought|tried|purchased|had)|not\s+(?:yet\s+)?(?:bought|tried|purchased)|(?:has|have)n['’]?t\s+(?:bought|tried|purchased)|\bsomething\s+new\b|\bnew\s+(?:products?|items?|things?|to\s+(?:her|him|them))|没(?:有)?(?:买|尝试|购买|试)过|从未(?:买|购买|尝试)|从没(?:买|试)|未曾购买|新(?:商品|产品|东西|品)|没试过", re.IGNORECASE)  # fmt: skip
-_ASCENDING = re.compile(r"\b(?:least|lowest|fewest|smallest|worst|bottom|slowest|poorest)\b|最少|最低|最差|最小|倒数|垫底", re.IGNORECASE)
+_ASCENDING = re.compile(
+    r"\b(?:least|lowest|fewest|smallest|worst|bottom|slowest|poorest)\b|最少|最低|最差|最小|倒数|垫底",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -60,6 +67,8 @@ class Links:
     """Content words that name nothing the shop has."""
     topic: str = ""
     """The asker's own words for what they look for (names and terms), for product search."""
+    parents: dict[str, str] = field(default_factory=dict)
+    """The category that each linked product type belongs to."""
     pronoun: bool = False
     same_thing: bool = False
 
@@ -81,7 +90,9 @@ class Links:
 
     def any(self) -> bool:
         """Whether the text named anything at all."""
-        return bool(self.customers or any(self.things.values()) or self.attributes or self.periods or self.unknown)
+        return bool(
+            self.customers or any(self.things.values()) or self.attributes or self.periods or self.unknown
+        )
 
 
 class Linker:
@@ -92,6 +103,9 @@ class Linker:
         self._campaigns = set(shop.keys("campaign"))
         self._segments = list(shop.keys("segment"))
         self._attribute_values = list(shop.keys("attribute_value"))
+        rows = shop.query("select type, arg_max(category, n) from (select type, category, count(*) n from products "
+                          "where type is not null and category is not null group by all) group by type")  # fmt: skip
+        self._category_of = {str(t): str(c) for t, c in rows}
 
     def link(self, text: str) -> Links:
         """Return what the text names; each stretch of it is used once, ids before names."""
@@ -116,9 +130,16 @@ class Linker:
             for m in pattern.finditer(links.text):
                 if not all(free[m.start() : m.end()]):
                     continue
-                if m.group(1) and re.fullmatch(r"\d{1,2}", m.group(1)) and re.match(r"\s*(?:个|种|位|days?|best|most|times)", links.text[m.end():]):
+                if (
+                    m.group(1)
+                    and re.fullmatch(r"\d{1,2}", m.group(1))
+                    and re.match(r"\s*(?:个|种|位|days?|best|most|times)", links.text[m.end() :])
+                ):
                     continue
-                ids = [m.group(1), *re.findall(r"[A-Za-z]{0,4}[-_]?\d[\w-]*", m.group(2) if m.re.groups > 1 else "")]
+                ids = [
+                    m.group(1),
+                    *re.findall(r"[A-Za-z]{0,4}[-_]?\d[\w-]*", m.group(2) if m.re.groups > 1 else ""),
+                ]
                 for customer in ids:
                     self._customer(links, customer)
                 _use(free, m.start(), m.end())
@@ -152,7 +173,9 @@ class Linker:
             links.add("product", key)
 
     def _segment(self, links: Links, written: str) -> None:
-        place = chinese_number(written) if not written.isalpha() or not written.isascii() else ord(written) - 64
+        place = (
+            chinese_number(written) if not written.isalpha() or not written.isascii() else ord(written) - 64
+        )
         by_place = self._segments[place - 1] if place and 0 < place <= len(self._segments) else None
         key = written if written in self._segments else by_place
         if key is not None:
@@ -168,7 +191,9 @@ class Linker:
                 if re.findall(r"\d+", key.partition("=")[2]) == wanted and all(free[m.start() : m.end()]):
                     links.add("attribute_value", key)
                     _use(free, m.start(), m.end())
-        for m in re.finditer(r"(?:over|above|older than)\s+(\d\d)\b|(\d\d)\s?\+|(\d\d)岁(?:及)?以上", links.text):
+        for m in re.finditer(
+            r"(?:over|above|older than)\s+(\d\d)\b|(\d\d)\s?\+|(\d\d)岁(?:及)?以上", links.text
+        ):
             number = next(g for g in m.groups() if g)
             key = next((k for k in self._attribute_values if k.endswith(f"={number}+")), None)
             if key and all(free[m.start() : m.end()]):
@@ -248,12 +273,18 @@ class Linker:
             else:
                 links.terms.append(term)
         named = [m.text for m in matches if m.things[0].kind in ("category", "type", "department")]
+        links.parents = {t: self._category_of[t] for t in links.keys("type") if t in self._category_of}
         links.topic = " ".join(dict.fromkeys([*named, *links.terms])).strip()
 
 
 def _counted(text: str, end: int) -> bool:
     after = text[end : end + 24].lower()
-    return bool(re.match(r"\s*(?:best|most|top|likely|customers?|households?|people|products?|items?|shoppers?|个|位|名)", after))
+    return bool(
+        re.match(
+            r"\s*(?:best|most|top|likely|customers?|households?|people|products?|items?|shoppers?|个|位|名)",
+            after,
+        )
+    )
 
 
 def _use(free: list[bool], start: int, end: int) -> None:

@@ -15,7 +15,19 @@ from datetime import date, timedelta
 _EN_MONTHS = {name.lower(): i for i, name in enumerate(calendar.month_name) if name} | {
     name.lower(): i for i, name in enumerate(calendar.month_abbr) if name
 }
-_ZH_DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}
+_ZH_DIGITS = {
+    "一": 1,
+    "二": 2,
+    "两": 2,
+    "三": 3,
+    "四": 4,
+    "五": 5,
+    "六": 6,
+    "七": 7,
+    "八": 8,
+    "九": 9,
+    "十": 10,
+}
 _SEASONS = {"spring": (3, 5), "summer": (6, 8), "fall": (9, 11), "autumn": (9, 11),
             "春": (3, 5), "夏": (6, 8), "秋": (9, 11)}  # fmt: skip
 _MONTH = "|".join(sorted(_EN_MONTHS, key=len, reverse=True))
@@ -84,7 +96,9 @@ def _season(name: str, year: int) -> tuple[date, date]:
 
 
 def _en_month(m: re.Match[str], first: date, last: date) -> tuple[date, date] | None:
-    if m["m"] == "may" and not re.search(r"\b(?:in|of|since|from|to|last|for)\s+$", m.string[: m.start()], re.I):
+    if m["m"] == "may" and not re.search(
+        r"\b(?:in|of|since|from|to|last|for)\s+$", m.string[: m.start()], re.I
+    ):
         return None  # the verb
     begin = _EN_MONTHS[m["m"].lower()]
     until = _EN_MONTHS[m["m2"].lower()] if m["m2"] else begin
@@ -95,7 +109,11 @@ def _en_month(m: re.Match[str], first: date, last: date) -> tuple[date, date] | 
         except ValueError:
             return None
         return day, day
-    return month_span(year, begin, until) if until >= begin else (month_span(year - 1, begin)[0], month_span(year, until)[1])
+    return (
+        month_span(year, begin, until)
+        if until >= begin
+        else (month_span(year - 1, begin)[0], month_span(year, until)[1])
+    )
 
 
 def _zh_month(m: re.Match[str], first: date, last: date) -> tuple[date, date] | None:
@@ -130,7 +148,13 @@ def _relative(m: re.Match[str], first: date, last: date) -> tuple[date, date] | 
     if "half" in word or "半年" in word:
         late = "second" in word or "下半年" in word
         return month_span(last.year, 7, 12) if late else month_span(last.year, 1, 6)
-    step = -1 if re.search(r"last|previous|past|上|去", word) else 1 if re.search(r"next|coming|下|明", word) else 0
+    step = (
+        -1
+        if re.search(r"last|previous|past|上|去", word)
+        else 1
+        if re.search(r"next|coming|下|明", word)
+        else 0
+    )
     step = -2 if "前年" in word or "before last" in word else step
     if re.search(r"year|年", word):
         return date(last.year + step, 1, 1), date(last.year + step, 12, 31)

@@ -41,12 +41,14 @@ class Subject:
     links: Links
     customers: list[str]
     categories: list[str]
+    derived: list[str] = field(default_factory=list)
+    """Categories that only stand in for a named product type, for tools that take no type."""
 
     def keys(self, kind: str) -> list[str]:
         """Return the keys that an argument of this kind may take."""
         if kind == "customer":
             return self.customers
-        return self.categories if kind == "category" else self.links.keys(kind)
+        return (self.categories or self.derived) if kind == "category" else self.links.keys(kind)
 
 
 def allowed(subject: Subject) -> list[Tool]:

@@ -37,7 +37,7 @@ from customers.errors import Unknown
 from customers.shop import Shop
 from tools import TOOLS
 from tools.base import CannotDo, Trace, TryAgain
-from tools.words import both, day, label
+from tools.words import both, day, label, listing
 
 Emit = Callable[[Event], None]
 PLAN_TOKENS, ADVICE_TOKENS = 160, 80
@@ -265,12 +265,23 @@ class Steps:
         """State the facts at once, then ask the model for one piece of advice where that helps."""
         with _timed(turn, "answer"):
             turn.draft = answer.compose(turn.traces, turn.language)
+            if note := self._wider(turn):
+                turn.draft.lines[:0] = [note, ""]
             for citation in turn.draft.citations:
                 turn.emit(FactEvent(citation))
             for line in turn.draft.text.splitlines(keepends=True):
                 turn.emit(TokenEvent(line))
             if self._s.llm is not None and answer.wants_advice(turn.traces):
                 turn.advice = self._advice(turn)
+
+    def _wider(self, turn: Turn) -> str:
+        """Say so where a category had to stand in for the product type that was asked about."""
+        used = {t.args.get("category") for t in turn.traces if t.result} & set(turn.subject.derived)
+        if not used:
+            return ""
+        types = [label(self._s.shop.name("type", t)[turn.language]) for t, c in turn.links.parents.items() if c in used]
+        category = label(self._s.shop.name("category", sorted(map(str, used))[0])[turn.language])
+        return self._say(turn, "wider", type=listing(types, turn.language), category=category)
 
     def _advice(self, turn: Turn) -> str:
         assert self._s.llm is not None

@@ -54,7 +54,7 @@ hey ok okay thanks bye evening morning afternoon afford respectively ratio overl
 evolve evolved develop developed performance perform performed performing success successful uptake conversion recency frequency monetary
 interesting insight insights typically profile profiles explain explained likelihood chance chances odds predict predicted prediction
 usually generally altogether combine per-capita capita peak lean busiest busy quiet quietest upset angry complain complaint complaints
-instead alternative alternatives substitute substitutes recalled recall out-of-stock unavailable ran
+brought charge charged suggest instead alternative alternatives substitute substitutes recalled recall out-of-stock unavailable ran
 """  # fmt: skip
 _ZH = """
 顾客 客户 用户 会员 家庭 消费者 买家 人群 群体 分群 细分 人 大家 所有 全部 全体 每个 每位 各个 各 哪些 哪个 哪种 哪位 哪几 哪一 哪 什么 怎么 怎样 怎么样 如何 为什么 为何 多少 几个 几种 几位 几次 几 多久 何时 什么时候
@@ -66,7 +66,7 @@ _ZH = """
 推荐 建议 提供 推 推销 营销 推广 促销 广告 投放 触达 发 发送 发放 送 寄 优惠 优惠券 券 折扣 打折 活动 兑换 兑换率 使用 收到 领取 效果 表现 结果 响应 成绩 转化
 商品 产品 东西 货 品类 类别 种类 类型 分类 部门 品牌 牌子 店 商店 超市 门店 店里 我店 本店 店铺 一起 同时 搭配 组合 关联 购物篮 篮子 常见 通常 还 还有 还会 也 都 又 再 就 只 才 很 非常 比较 太 挺 真 其他 其它 别的 另外 此外 除了
 年 月 日 天 周 星期 季度 季 今年 去年 明年 月份 每月 每年 每天 每周 每个月 按月 按 分 分别 各自 各月 趋势 变化 走势 增长 下降 上升 下滑 时候 时间 期间 以来 以后 之后 之前 目前 现在 当前 下次 上次 下一 未来 将来 接下来 即将 预计 预测 概率 可能性 机会 几率 流失
-问题 答案 意思 原因 理由 依据 根据 基于 关于 有关 方面 地方 部分 整体 整个 全店 全年 范围 水平 程度 值 值得 目标 受众 名单 清单 列表 表 图 报告 谁 谁会 哪儿 哪里 好的 谢谢 你好 您好 再见 嗨 一下 一些 一点 一个 一位 一种 几 两 三 四 五 六 七 八 九 十 百 千 万 号 编号 只有 是否 做 进行 属于 适合 合适 吸引 促使 刺激 激活 唤回 挽留 复购 回购 重复 新 老 旧 年轻 有孩子 已婚 未婚 租房 有房 投诉 生气 缺货 下架 召回 替代 替换 代替 没货
+问题 答案 意思 原因 理由 依据 根据 基于 关于 有关 方面 地方 部分 整体 整个 全店 全年 范围 水平 程度 值 值得 目标 受众 名单 清单 列表 表 图 报告 谁 谁会 哪儿 哪里 换成 换 一字不差 发我 好的 谢谢 你好 您好 再见 嗨 一下 一些 一点 一个 一位 一种 几 两 三 四 五 六 七 八 九 十 百 千 万 号 编号 只有 是否 做 进行 属于 适合 合适 吸引 促使 刺激 激活 唤回 挽留 复购 回购 重复 新 老 旧 年轻 有孩子 已婚 未婚 租房 有房 投诉 生气 缺货 下架 召回 替代 替换 代替 没货
 """  # fmt: skip
 
 ENGLISH = frozenset(stem(w) for w in _EN.split()) | frozenset(_EN.split())

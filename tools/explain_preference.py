@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from customers.profiles.words import feature_words
+from customers.profiles.design import FEATURE_WORDS
 from customers.values import Contribution
 from tools import names, words
 from tools.base import Access, Fact, ToolResult
@@ -44,17 +44,17 @@ class ExplainPreferenceTool:
             names=name.all,
         )  # fmt: skip
         strongest = sorted(found.contributions, key=lambda c: -abs(c.logit))[:3]
-        return ToolResult((head, *(_fact(shop, who, name, c) for c in strongest)), full=found)
+        return ToolResult((head, *(_fact(who, name, c) for c in strongest)), full=found)
 
 
-def _fact(shop: Shop, who: names.Called, category: names.Called, c: Contribution) -> Fact:
-    value, usual = (feature_words(c.feature, x, shop.info.currency) for x in (c.value, c.usual))
+def _fact(who: names.Called, category: names.Called, c: Contribution) -> Fact:
+    en, zh = (words_of.format(value=c.value, usual=c.usual) for words_of in FEATURE_WORDS[c.feature])
     raises = c.logit > 0
     return Fact(
         who.en, f"contribution:{c.feature}", c.logit, "log-odds",
         both(
-            en=f"This {'raises' if raises else 'lowers'} it: {value['en']} (usual: {usual['en']}).",
-            zh=f"{'提高' if raises else '降低'}该概率的因素：{value['zh']}（一般为：{usual['zh']}）。",
+            en=f"This {'raises' if raises else 'lowers'} it: {en}.",
+            zh=f"{'提高' if raises else '降低'}该概率的因素：{zh}。",
         ),
         names=category.all,
     )  # fmt: skip

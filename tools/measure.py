@@ -73,7 +73,7 @@ def _asked(shop: Shop, args: Mapping[str, Any]) -> _Asked:
     by, attribute = _dimension(shop, str(args.get("by") or "none"))
     focus: tuple[str, ...] = ()
     if by is Dimension.ATTRIBUTE and attribute in attributes:
-        focus = attributes.pop(attribute)
+        focus = tuple(f"{attribute}={value}" for value in attributes.pop(attribute))
     elif by in where:
         focus = where.pop(by)
     spec = Measure(
@@ -175,7 +175,7 @@ def _row_name(shop: Shop, spec: Measure, key: str) -> names.Called:
     if spec.by is Dimension.PRODUCT:
         return names.product(shop, key)
     if spec.by is Dimension.ATTRIBUTE:
-        return names.attribute_value(shop, spec.attribute or "", key)
+        return names.called(shop.name("attribute_value", key))
     assert spec.by is not None
     return names.called(shop.name(spec.by.value, key))
 

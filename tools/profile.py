@@ -82,7 +82,7 @@ def _spending(shop: Shop, p: Profile) -> list[Fact]:
             both(
                 en=f"{_cap(who.en)} spent {words.money(p.spend, currency)} on {words.plural(p.baskets, 'trip')} {when['en']}, "
                 f"{words.money(p.mean_basket, currency)} a trip on average.",
-                zh=f"{who.zh}{when['zh']}共消费{words.money(p.spend, currency)}，到店{words.number(p.baskets)}次，"
+                zh=f"{who.zh}，{when['zh']}共消费{words.money(p.spend, currency)}，到店{words.number(p.baskets)}次，"
                 f"平均每次{words.money(p.mean_basket, currency)}。",
             ),
             period=when["en"],
