@@ -39,7 +39,9 @@ class Catalogue:
             self._names.setdefault(kind, {})[key] = v.Name(en or key, zh or en or key)
         self._names["segment"] = {
             key: v.Name(en, zh)
-            for key, en, zh in reader.rows("SELECT segment_id, name_en, name_zh FROM segments ORDER BY segment_id")
+            for key, en, zh in reader.rows(
+                "SELECT segment_id, name_en, name_zh FROM segments ORDER BY segment_id"
+            )
         }
         self._names["campaign"] = {
             key: v.Name(name, name)
@@ -88,7 +90,9 @@ class Catalogue:
     def _read_info(self) -> v.ShopInfo:
         rows = self._reader.rows("SELECT name, currency, first_day, last_day FROM shop")
         if not rows:
-            raise NotBuilt("the build lacks the shop's own row; run `shopkeeper data SOURCE` and `shopkeeper build`")
+            raise NotBuilt(
+                "the build lacks the shop's own row; run `shopkeeper data SOURCE` and `shopkeeper build`"
+            )
         name, currency, first_day, last_day = rows[0]
         (events, products) = self._reader.rows(
             "SELECT count(*), count(DISTINCT product_id) FILTER (kind = 'purchase') FROM events"

@@ -32,7 +32,11 @@ STORE = Path("store") / "shop.duckdb"
 
 
 def build(
-    shop_dir: Path, progress: Progress | None = None, *, force: bool = False, encoder: TextEncoder | None = None
+    shop_dir: Path,
+    progress: Progress | None = None,
+    *,
+    force: bool = False,
+    encoder: TextEncoder | None = None,
 ) -> Path:
     """Build a new version of the shop and make it current; return its directory.
 
@@ -50,7 +54,9 @@ def build(
             return found
         partial = versions.begin(shop_dir)
         try:
-            _build_into(partial, store, print_of_inputs, encoder or MultilingualEncoder(), progress or Silent())
+            _build_into(
+                partial, store, print_of_inputs, encoder or MultilingualEncoder(), progress or Silent()
+            )
             return versions.publish(shop_dir, partial)
         except (OSError, duckdb.IOException) as error:
             raise BadInput(f"the build could not be written to {shop_dir}: {_first_line(error)}") from error

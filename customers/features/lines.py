@@ -43,7 +43,9 @@ def trips(lines: ir.Table, by: str) -> ir.Table:
     """Baskets with a key ("category" or "type"): customer, key, basket, day_n, amount. Lines without
     the key are left out."""
     keyed = lines.filter(lines[by].notnull())
-    return keyed.group_by("customer_id", by, "basket_id").agg(day_n=keyed.day_n.min(), amount=keyed.amount.sum())
+    return keyed.group_by("customer_id", by, "basket_id").agg(
+        day_n=keyed.day_n.min(), amount=keyed.amount.sum()
+    )
 
 
 def baskets(lines: ir.Table, private_brands: list[str]) -> ir.Table:
@@ -56,7 +58,9 @@ def baskets(lines: ir.Table, private_brands: list[str]) -> ir.Table:
         amount=lines.amount.sum(),
         discount=lines.discount.sum(),
         lines=lines.count(),
-        private=lines.brand.isin(private_brands).fill_null(False).sum() if private_brands else ibis.literal(0),
+        private=lines.brand.isin(private_brands).fill_null(False).sum()
+        if private_brands
+        else ibis.literal(0),
         categories=lines.category.nunique(),
     )
     return grouped.mutate(hour=grouped.ts.hour(), weekday=grouped.ts.day_of_week.index()).drop("ts")

@@ -88,18 +88,15 @@ def write_preferences(work: Workspace, data: Behaviours, step) -> None:
 def usual_values(
     categories: list[str], columns: np.ndarray, shown: dict[str, np.ndarray]
 ) -> list[tuple[str, str, float]]:
-    """All customers' means, per category: of the models' columns ("log_days"), of the behaviours
-    ("behaviour:due", over the customers that have it), and the share that never bought."""
+    """All customers' means, per category: of the models' columns ("log_days") and of the behaviours
+    ("behaviour:baskets")."""
     rows: list[tuple[str, str, float]] = []
     means = columns.mean(axis=0, dtype=np.float64)
     for i, name in enumerate(COLUMNS):
         rows += [(category, name, float(means[j, i])) for j, category in enumerate(categories)]
     for name, values in shown.items():
-        has = ~np.isnan(values)
-        mean = np.where(has, values, 0).sum(axis=0) / np.maximum(has.sum(axis=0), 1)
+        mean = values.mean(axis=0)
         rows += [(category, f"behaviour:{name}", float(mean[j])) for j, category in enumerate(categories)]
-    never = np.isnan(shown["days_since"]).mean(axis=0)
-    rows += [(category, "behaviour:never_bought", float(never[j])) for j, category in enumerate(categories)]
     return rows
 
 
@@ -113,7 +110,8 @@ def write_segments(work: Workspace, data: Behaviours) -> tuple[list[str], list[S
     categories = sorted(counts["category"].unique().tolist())
     place = (counts["customer_id"].tolist(), counts["category"].tolist())
     baskets, spend = (
-        count_matrix(*place, counts[column].tolist(), customers, categories) for column in ("baskets", "spend")
+        count_matrix(*place, counts[column].tolist(), customers, categories)
+        for column in ("baskets", "spend")
     )
     factors = taste_factors(baskets)
     found = cluster(factors)

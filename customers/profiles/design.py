@@ -19,22 +19,6 @@ _CEILING = 365.0
 
 # Behaviour -> (English, Chinese) with {value} and {usual}, in the behaviour's own unit.
 FEATURE_WORDS: dict[str, tuple[str, str]] = {
-    "days_since": (
-        "last bought {value:.0f} days ago (buyers on average: {usual:.0f} days)",
-        "上次购买在{value:.0f}天前（购买者平均{usual:.0f}天）",
-    ),
-    "never_bought": (
-        "has not bought it yet ({usual:.0%} of all customers have not)",
-        "还没有买过（全部顾客中{usual:.0%}没买过）",
-    ),
-    "due": (
-        "time since the last purchase is {value:.1f} times the usual gap (buyers on average: {usual:.1f})",
-        "距上次购买的时间是平常间隔的{value:.1f}倍（购买者平均{usual:.1f}倍）",
-    ),
-    "no_rhythm": (
-        "bought too seldom to have a usual gap",
-        "购买次数太少，还没有固定间隔",
-    ),
     "baskets": (
         "bought on {value:.0f} trips in all (all customers: {usual:.1f})",
         "总共在{value:.0f}次购物中买过（全部顾客平均{usual:.1f}次）",
@@ -42,18 +26,6 @@ FEATURE_WORDS: dict[str, tuple[str, str]] = {
     "baskets_90": (
         "bought on {value:.0f} trips in the last 90 days (all customers: {usual:.1f})",
         "最近90天在{value:.0f}次购物中买过（全部顾客平均{usual:.1f}次）",
-    ),
-    "baskets_30": (
-        "bought on {value:.0f} trips in the last 30 days (all customers: {usual:.1f})",
-        "最近30天在{value:.0f}次购物中买过（全部顾客平均{usual:.1f}次）",
-    ),
-    "recent_spend": (
-        "recent spend on it {value:.2f} (all customers: {usual:.2f})",
-        "近期在此类的消费{value:.2f}（全部顾客平均{usual:.2f}）",
-    ),
-    "trip_share": (
-        "in {value:.0%} of recent trips (all customers: {usual:.0%})",
-        "出现在近期{value:.0%}的购物中（全部顾客平均{usual:.0%}）",
     ),
     "visits": (
         "{value:.0f} trips to the shop in the last 30 days (all customers: {usual:.1f})",
@@ -65,23 +37,25 @@ FEATURE_WORDS: dict[str, tuple[str, str]] = {
     ),
 }
 
-# Column of the model -> the behaviour it is told as.
+# Column of the model -> the behaviour it is told as. Recency, recent counts and the share of recent
+# trips are told as one: they say the same thing, and apart their coefficients offset one another, so
+# that a purchase of yesterday would be told as a reason against.
 COLUMNS: dict[str, str] = {
-    "log_days": "days_since",
-    "never": "days_since",
-    "due": "due",
-    "repeats": "due",
-    "overdue": "due",
-    "log_baskets": "baskets",
-    "log_decayed_180": "baskets",
+    "log_days": "baskets_90",
+    "never": "baskets_90",
+    "due": "baskets_90",
+    "repeats": "baskets_90",
+    "overdue": "baskets_90",
     "log_baskets_90": "baskets_90",
     "log_decayed_60": "baskets_90",
-    "log_baskets_30": "baskets_30",
-    "log_decayed_14": "baskets_30",
-    "log_spend": "recent_spend",
-    "next_60": "trip_share",
-    "next_180": "trip_share",
-    "poisson": "trip_share",
+    "log_baskets_30": "baskets_90",
+    "log_decayed_14": "baskets_90",
+    "log_spend": "baskets_90",
+    "next_60": "baskets_90",
+    "next_180": "baskets_90",
+    "log_baskets": "baskets",
+    "log_decayed_180": "baskets",
+    "poisson": "baskets",
     "shop_days": "visits",
     "shop_baskets": "visits",
     "shop_baskets_30": "visits",
@@ -96,7 +70,15 @@ BEHAVIOURS = tuple(dict.fromkeys(COLUMNS.values()))
 
 _FIELDS = ["days_since", "tenure", "baskets", "decayed_spend", "baskets_30", "baskets_90", "usual_gap"]
 _FIELDS += [f"decayed_{h}" for h in HALF_LIVES]
-_SHOP_FIELDS = ["days_since", "tenure", "baskets", "baskets_30", "baskets_90", "mean_basket", "mean_categories"]
+_SHOP_FIELDS = [
+    "days_since",
+    "tenure",
+    "baskets",
+    "baskets_30",
+    "baskets_90",
+    "mean_basket",
+    "mean_categories",
+]
 _SHOP_FIELDS += [f"decayed_{h}" for h in HALF_LIVES]
 
 
@@ -126,17 +108,11 @@ class Rhythm:
         return cls(customers, categories, own, shop)
 
     def behaviours(self) -> dict[str, NDArray[np.float64]]:
-        """Behaviour -> its shown value, shape (customers, categories); nan where it has none."""
-        own, shape = self.own, self.own["baskets"].shape
-        bought, regular = own["baskets"] > 0, own["usual_gap"] > 0
+        """Behaviour -> its shown value, shape (customers, categories)."""
+        shape = self.own["baskets"].shape
         return {
-            "days_since": np.where(bought, own["days_since"], np.nan),
-            "due": np.where(regular, own["days_since"] / np.where(regular, own["usual_gap"], 1), np.nan),
-            "baskets": own["baskets"],
-            "baskets_90": own["baskets_90"],
-            "baskets_30": own["baskets_30"],
-            "recent_spend": own["decayed_spend"],
-            "trip_share": np.minimum(own["decayed_60"] / np.maximum(self.shop["decayed_60"], 1e-9), 1.0),
+            "baskets_90": self.own["baskets_90"],
+            "baskets": self.own["baskets"],
             "visits": np.broadcast_to(self.shop["baskets_30"], shape),
             "basket_size": np.broadcast_to(self.shop["mean_basket"], shape),
         }

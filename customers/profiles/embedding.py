@@ -56,7 +56,11 @@ def latent_factors(taste: sp.csr_matrix, dimensions: int, random_state: int = 0)
 
 
 def count_matrix(
-    rows: Sequence[str], columns: Sequence[str], weights: Sequence[float], customers: list[str], items: list[str]
+    rows: Sequence[str],
+    columns: Sequence[str],
+    weights: Sequence[float],
+    customers: list[str],
+    items: list[str],
 ) -> sp.csr_matrix:
     """Sparse customers x items of weights; rows or columns outside the lists are left out."""
     row_of = {key: i for i, key in enumerate(customers)}

@@ -36,7 +36,7 @@ class Explainer:
             "SELECT avg(probability) FROM preferences WHERE category = ?", [category]
         )[0]
         shown = {key: float(values[0, 0]) for key, values in rhythm.behaviours().items()}
-        told = [_told(key, shown[key], means, parts[key]) for key in BEHAVIOURS]
+        told = [v.Contribution(key, shown[key], means[f"behaviour:{key}"], parts[key]) for key in BEHAVIOURS]
         return v.PreferenceExplanation(
             category=category,
             name=name,
@@ -55,14 +55,7 @@ class Explainer:
 
     def _usual(self, category: str) -> dict[str, float]:
         return dict(
-            self._reader.rows("SELECT column_name, usual FROM preference_usual WHERE category = ?", [category])
+            self._reader.rows(
+                "SELECT column_name, usual FROM preference_usual WHERE category = ?", [category]
+            )
         )
-
-
-def _told(key: str, value: float, means: dict[str, float], logit: float) -> v.Contribution:
-    """A behaviour as it is shown; where the customer never bought, recency is told as just that."""
-    if key == "days_since" and np.isnan(value):
-        return v.Contribution("never_bought", 1.0, means["behaviour:never_bought"], logit)
-    if key == "due" and np.isnan(value):
-        return v.Contribution("no_rhythm", 0.0, means["behaviour:due"], logit)
-    return v.Contribution(key, value, means[f"behaviour:{key}"], logit)

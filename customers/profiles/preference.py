@@ -50,7 +50,7 @@ class PreferenceModel:
         """Behaviour -> log-odds it adds for one customer, against a customer with the `usual` columns
         (F,) of the category. `columns`: (F,). Their sum is the difference of the two log-odds."""
         parts = self.coefficients[category] * (columns - usual) / self.scale
-        told = {name: 0.0 for name in BEHAVIOURS}
+        told = dict.fromkeys(BEHAVIOURS, 0.0)
         for part, behaviour in zip(parts, COLUMNS.values(), strict=True):
             told[behaviour] += float(part)
         return told

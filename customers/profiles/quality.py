@@ -30,7 +30,10 @@ def quality(truth: NDArray[np.float64], probability: NDArray[np.float64]) -> Qua
     """Quality of `probability` against 0/1 `truth`, both of shape (customers, categories)."""
     y, p = truth.ravel(), probability.ravel()
     per = [
-        (roc_auc_score(truth[:, j], probability[:, j]), average_precision_score(truth[:, j], probability[:, j]))
+        (
+            roc_auc_score(truth[:, j], probability[:, j]),
+            average_precision_score(truth[:, j], probability[:, j]),
+        )
         for j in range(truth.shape[1])
         if 0 < truth[:, j].sum() < len(truth)
     ]

@@ -47,7 +47,9 @@ def describe(
         tops = _tops(spend[members], baskets[members], everybody, categories, names)
         mean = totals[members].mean(axis=0)
         found.append((members, mean, tops))
-    titles = name_segments([tops for *_, tops in found], [mean[0] for _, mean, _ in found], totals[:, 0].mean())
+    titles = name_segments(
+        [tops for *_, tops in found], [mean[0] for _, mean, _ in found], totals[:, 0].mean()
+    )
     return [
         Segment(
             segment_id=str(i + 1),
@@ -64,7 +66,11 @@ def describe(
 
 
 def _tops(
-    spend: sp.csr_matrix, baskets: sp.csr_matrix, everybody: NDArray[np.float64], categories: list[str], names: dict[str, Name]
+    spend: sp.csr_matrix,
+    baskets: sp.csr_matrix,
+    everybody: NDArray[np.float64],
+    categories: list[str],
+    names: dict[str, Name],
 ) -> list[CategoryTaste]:
     own = _column_sums(spend)
     share = own / max(own.sum(), 1e-9)
@@ -90,7 +96,7 @@ def _tops(
 
 def name_segments(tops: list[list[CategoryTaste]], mean_spend: list[float], usual_spend: float) -> list[Name]:
     """One name each, unique, of the two categories that set the segment apart the most, with the
-    spend level where it is far from usual: "Cat food & cat litter households, high spend"."""
+    spend level where it is far from usual: "Cat food / cat litter households, high spend"."""
     made: list[Name] = []
     taken: set[str] = set()
     for own, spend in zip(tops, mean_spend, strict=True):
@@ -121,8 +127,10 @@ def _title(tops: list[CategoryTaste], words: int, level: Name) -> Name:
     if not apart:
         return Name(f"All-round households{level.en}", f"综合型家庭{level.zh}")
     english = [name.en if i == 0 else name.en[:1].lower() + name.en[1:] for i, name in enumerate(apart)]
-    listed = ", ".join(english[:-1]) + " and " + english[-1] if len(english) > 1 else english[0]
-    return Name(f"{listed} households{level.en}", "、".join(name.zh for name in apart) + f"家庭{level.zh}")
+    return Name(
+        f"{' / '.join(english)} households{level.en}",
+        "、".join(name.zh for name in apart) + f"家庭{level.zh}",
+    )
 
 
 def _column_sums(matrix: sp.csr_matrix) -> NDArray[np.float64]:

@@ -37,7 +37,9 @@ def write_vectors(
     store = VectorStore(work.out / "chroma")
     try:
         embedded = _customer_vectors(data, customers, types["type"].tolist(), of_types)
-        membership = dict(work.con.execute("SELECT customer_id, segment_id FROM customer_segments").fetchall())
+        membership = dict(
+            work.con.execute("SELECT customer_id, segment_id FROM customer_segments").fetchall()
+        )
         rows = [{"segment_id": membership[key]} for key in customers]
         store.write(CUSTOMERS, customers, embedded, rows)
         labels = np.array([membership[key] for key in customers])

@@ -95,7 +95,9 @@ def private_brands(work: Workspace) -> list[str]:
     """Brand keys that are the shop's own, told by their name."""
     marks = ("private", "own brand", "store brand", "自有")
     named = work.names("brand")
-    return sorted(key for key, name in named.items() if any(m in f"{name.en} {name.zh}".lower() for m in marks))
+    return sorted(
+        key for key, name in named.items() if any(m in f"{name.en} {name.zh}".lower() for m in marks)
+    )
 
 
 def _day(value: Any) -> date:

@@ -121,4 +121,6 @@ def _translated(problem: str) -> Iterator[None]:
     try:
         yield
     except (ChromaError, sqlite3.Error, OSError) as error:
-        raise VectorStoreError(f"{problem} ({str(error).splitlines()[0] if str(error) else error!r})") from error
+        raise VectorStoreError(
+            f"{problem} ({str(error).splitlines()[0] if str(error) else error!r})"
+        ) from error
