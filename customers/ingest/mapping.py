@@ -238,9 +238,11 @@ def _guess_table(found: Sample) -> tuple[str, dict[str, str]]:
     order += [table for table in ("events", "products", "customers") if table != named]
     guesses = {table: match_columns(found.columns, FIELDS_OF[table]) for table in order}
     fits = [table for table in order if all(f in guesses[table] for f in NEEDED[table])]
-    if "customers" in fits and "product_id" in guesses["events"] and named != "customers":
+    if "events" in fits and _sells(guesses["events"]):
+        return "events", guesses["events"]
+    if "customers" in fits and "product_id" in guesses["events"]:
         fits.remove("customers")
-    if not fits:
+    if not fits or (named and named not in fits):
         table = order[0]
         missing = [f"{_NEEDS[f]} ({f})" for f in NEEDED[table] if f not in guesses[table]]
         raise BadInput(
@@ -248,6 +250,11 @@ def _guess_table(found: Sample) -> tuple[str, dict[str, str]]:
             "name it in a mapping file and pass it with --mapping"
         )
     return fits[0], guesses[fits[0]]
+
+
+def _sells(columns: dict[str, str]) -> bool:
+    """Customer, time, product and how much of it: a line of sale, whatever the file is called."""
+    return "product_id" in columns and bool({"quantity", "amount"} & set(columns))
 
 
 def match_columns(columns: Sequence[str], fields: Sequence[str]) -> dict[str, str]:

@@ -122,7 +122,8 @@ def _bytes(path: Path) -> IO[bytes]:
 
 
 def _lines(path: Path) -> io.TextIOWrapper:
-    return io.TextIOWrapper(_bytes(path), encoding=encoding(path), newline="")
+    written = encoding(path)
+    return io.TextIOWrapper(_bytes(path), encoding=written, newline="")
 
 
 def delimiter(path: Path) -> str:
