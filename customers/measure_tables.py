@@ -16,7 +16,9 @@ from customers.errors import NotBuilt
 
 LEVELS = ("department", "category", "type", "brand", "product")
 OURS = ("measure_lines", "measure_keys", "measure_touches", "measure_meta")
-_WANTED = (*OURS, "events", "products", "attributes", "campaigns", "campaign_products", "customer_segments")
+_WANTED = (*OURS, "events", "products", "attributes", "campaigns", "campaign_products",
+    "customer_segments", "preferences", "names",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

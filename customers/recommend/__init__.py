@@ -1,0 +1,15 @@
+"""What to offer to whom: `fit` at the build, `open` to serve.
+
+history.py     the purchases, cut at a day
+base.py        what every recommender is      models.py     the recommenders
+blend.py       candidates and their order     evaluate.py   held-out quality
+together.py    what shares a basket           audience.py   P(buys within 30 days) without a model
+reasons.py     why, with figures              knowledge.py  what a build leaves on disk
+serving.py     the answers
+"""
+
+from customers.recommend.fitting import fit
+from customers.recommend.fitting import open_recommenders as open
+from customers.recommend.serving import Recommenders
+
+__all__ = ["Recommenders", "fit", "open"]

@@ -50,7 +50,9 @@ def count(history: History, thing: Ints, things: int) -> Pairings:
     often = np.flatnonzero(single >= SUPPORT)
     small = held[:, often].tocsr()
     across = small.T.tocsr()
-    parts = [_supported(across[start : start + _CHUNK] @ small, start) for start in range(0, len(often), _CHUNK)]
+    parts = [
+        _supported(across[start : start + _CHUNK] @ small, start) for start in range(0, len(often), _CHUNK)
+    ]
     rows = np.concatenate([part[0] for part in parts] or [np.array([], np.int64)])
     columns = np.concatenate([part[1] for part in parts] or [np.array([], np.int64)])
     both = np.concatenate([part[2] for part in parts] or [np.array([], np.int32)])

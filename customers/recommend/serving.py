@@ -1,0 +1,247 @@
+"""Recommendations, audiences and basket partners of a finished build."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from customers import values as v
+from customers.errors import BadInput, Unknown
+from customers.measure_tables import Tables, locate
+from customers.recommend.audience import exposure, fit_rate
+from customers.recommend.history import Floats, Ints
+from customers.recommend.knowledge import Knowledge
+from customers.recommend.reasons import Reasons
+from customers.recommend.together import Pairings
+
+STALE_DAYS = 56
+ONE_A_TYPE = 5
+HORIZON = 30
+
+
+class Recommenders:
+    """Answers from a build's knowledge; safe to use from several threads.
+
+    Never recommended: products without a sale in the last `STALE_DAYS` days, and products for
+    adults only (tobacco, alcohol) that the customer never bought. The one exception to the last is
+    a category that was asked for by name and from which the customer already buys.
+    """
+
+    def __init__(self, knowledge: Knowledge, con: duckdb.DuckDBPyConnection) -> None:
+        self._k = knowledge
+        self._con = con
+        self._reasons = Reasons(knowledge)
+        self._customers = {key: number for number, key in enumerate(knowledge.customers.tolist())}
+
+    # recommendations -----------------------------------------------------------------------
+    def recommend(
+        self, customer_id: str, n: int = 5, category: str | None = None, new_only: bool = False
+    ) -> list[v.Recommendation]:
+        """Return up to `n` products, best first. Among the first five no two are of one product
+        type, unless a category is given or nothing else is left."""
+        customer = self._customer(customer_id)
+        within = None if category is None else self._category(category)
+        _positive(n)
+        product, score = self._ranked(customer, within, new_only)
+        if category is None:
+            chosen = _spread(product, self._k.catalogue.types, n)
+            product, score = product[chosen], score[chosen]
+        product, score = product[:n], score[:n]
+        names = self._product_names([str(self._k.catalogue.products[p]) for p in product])
+        found = []
+        for item, worth in zip(product.tolist(), score.tolist(), strict=True):
+            reason, evidence = self._reasons.of(customer, item)
+            key = str(self._k.catalogue.products[item])
+            where = str(self._k.catalogue.category_keys[self._k.catalogue.categories[item]])
+            found.append(v.Recommendation(key, names[key], where, worth, reason, evidence))
+        return found
+
+    def _ranked(self, customer: int, category: int | None, new_only: bool) -> tuple[Ints, Floats]:
+        """Every allowed product with its probability, best first: the blend's candidates, then
+        what is popular, scaled to stay below them."""
+        k = self._k
+        rows = slice(k.start[customer], k.start[customer + 1])
+        allowed = self._allowed(customer, category, new_only)
+        product, score = k.candidate[rows].astype(np.int64), k.score[rows]
+        keep = allowed[product]
+        product, score = product[keep], score[keep]
+        allowed[product] = False
+        rest = np.flatnonzero(allowed & (k.recent_buyers > 0))
+        rest = rest[np.argsort(-k.recent_buyers[rest], kind="stable")][:500]
+        if not len(rest):
+            return product, score
+        least = float(score[-1]) if len(score) else 1.0
+        share = k.recent_buyers[rest] / len(k.customers)
+        fill = np.minimum(share, least * share / share.max()) * np.float32(0.99)
+        return np.r_[product, rest], np.r_[score, fill.astype(np.float32)]
+
+    def _allowed(self, customer: int, category: int | None, new_only: bool) -> NDArray[np.bool_]:
+        k, catalogue = self._k, self._k.catalogue
+        own = np.zeros(len(catalogue.products), bool)
+        own[k.product_taste.thing[k.product_taste.rows(customer)]] = True
+        allowed = k.last_sold >= k.cut - STALE_DAYS
+        buys_there = category is not None and bool((own & (catalogue.categories == category)).any())
+        if not buys_there:
+            allowed = allowed & (own | ~catalogue.restricted)
+        if new_only:
+            allowed = allowed & ~own
+        if category is not None:
+            allowed = allowed & (catalogue.categories == category)
+        return allowed
+
+    # audiences -----------------------------------------------------------------------------
+    def audience(
+        self,
+        category: str | None = None,
+        product_id: str | None = None,
+        n: int = 20,
+        segment_id: str | None = None,
+    ) -> v.Audience:
+        """Return the `n` customers most likely to buy from the category, or the product, within
+        30 days: by the category's preference model where there is one, else by the rate model of
+        `recommend.audience`. `base_rate` is the share of all customers who bought it in the last 30
+        days of the data."""
+        _positive(n)
+        thing, by_category = self._one_of(category, product_id)
+        baskets, last, decayed = self._bought(thing, by_category)
+        probability = self._preference(category) if category is not None else None
+        if probability is None:
+            exposed = exposure(self._k.tenure.astype(np.float64))
+            probability = fit_rate(decayed, exposed).probability(decayed, exposed, HORIZON)
+        eligible = self._members(segment_id)
+        order = eligible[np.lexsort((eligible, -probability[eligible]))][:n]
+        members = tuple(
+            v.AudienceMember(
+                str(self._k.customers[c]),
+                float(probability[c]),
+                int(baskets[c]),
+                int(self._k.cut - 1 - last[c]) if baskets[c] else None,
+            )
+            for c in order.tolist()
+        )
+        base = float((last >= self._k.cut - HORIZON).mean()) if len(last) else 0.0
+        expected = sum(member.probability for member in members)
+        return v.Audience(self._name(thing, by_category), members, len(eligible), expected, base)
+
+    def _bought(self, thing: int, by_category: bool) -> tuple[Ints, Ints, NDArray[np.float64]]:
+        """Baskets, last day (0: never) and decayed baskets with the thing, of every customer."""
+        taste = self._k.category_taste if by_category else self._k.product_taste
+        rows = np.flatnonzero(taste.thing == thing)
+        owner = np.searchsorted(taste.start, rows, side="right") - 1
+        baskets = np.zeros(len(self._k.customers), np.int64)
+        last, decayed = baskets.copy(), baskets.astype(np.float64)
+        baskets[owner], last[owner], decayed[owner] = (
+            taste.baskets[rows],
+            taste.last[rows],
+            taste.decayed[rows],
+        )
+        return baskets, last, decayed
+
+    def _preference(self, category: str) -> NDArray[np.float64] | None:
+        """Probabilities of the category's own model, or None where it has none."""
+        if "preferences" not in self._tables:
+            return None
+        query = f"SELECT customer_id, probability FROM {self._tables['preferences']} WHERE category = ?"
+        rows = self._con.cursor().execute(query, [category]).fetchall()
+        if not rows:
+            return None
+        probability = np.zeros(len(self._k.customers))
+        for customer, value in rows:
+            if customer in self._customers:
+                probability[self._customers[customer]] = value
+        return probability
+
+    def _members(self, segment_id: str | None) -> Ints:
+        if segment_id is None:
+            return np.arange(len(self._k.customers))
+        query = f"SELECT customer_id FROM {self._tables['customer_segments']} WHERE segment_id = ?"
+        rows = self._con.cursor().execute(query, [segment_id]).fetchall()
+        if not rows:
+            raise Unknown(f"The shop has no segment '{segment_id}'.")
+        return np.array(sorted(self._customers[c] for (c,) in rows if c in self._customers), np.int64)
+
+    # baskets -------------------------------------------------------------------------------
+    def bought_with(
+        self, category: str | None = None, product_id: str | None = None, n: int = 5
+    ) -> list[v.Together]:
+        """Return what shares baskets with a category (categories) or a product (products), by lift;
+        at least 5 baskets with both and 2 % of the baskets with the first."""
+        _positive(n)
+        thing, by_category = self._one_of(category, product_id)
+        pairings: Pairings = self._k.categories if by_category else self._k.products
+        other, both, confidence, lift = (found[:n] for found in pairings.rules(thing))
+        catalogue = self._k.catalogue
+        keys = (catalogue.category_keys if by_category else catalogue.products)[other].tolist()
+        names = {} if by_category else self._product_names(keys)
+        return [
+            v.Together(key, self._category_name(key) if by_category else v.Name(names[key], names[key]), *row)
+            for key, *row in zip(keys, both.tolist(), confidence.tolist(), lift.tolist(), strict=True)
+        ]
+
+    # names and numbers ---------------------------------------------------------------------
+    @cached_property
+    def _tables(self) -> Tables:
+        return locate(self._con.cursor())
+
+    def _customer(self, customer_id: str) -> int:
+        if customer_id not in self._customers:
+            raise Unknown(f"The shop has no purchases of a customer '{customer_id}'.")
+        return self._customers[customer_id]
+
+    def _category(self, category: str) -> int:
+        if not category or category not in self._k.catalogue.category_index:
+            raise Unknown(f"Nothing was bought from a category '{category}'.")
+        return self._k.catalogue.category_index[category]
+
+    def _one_of(self, category: str | None, product_id: str | None) -> tuple[int, bool]:
+        """The index of the category or product that was named, and whether it is a category."""
+        if (category is None) == (product_id is None):
+            raise BadInput("Name either a category or a product.")
+        if category is not None:
+            return self._category(category), True
+        assert product_id is not None
+        if product_id not in self._k.catalogue.index:
+            raise Unknown(f"No product '{product_id}' was ever bought.")
+        return self._k.catalogue.index[product_id], False
+
+    def _name(self, thing: int, by_category: bool) -> v.Name:
+        if by_category:
+            return self._category_name(str(self._k.catalogue.category_keys[thing]))
+        key = str(self._k.catalogue.products[thing])
+        name = self._product_names([key])[key]
+        return v.Name(name, name)
+
+    def _category_name(self, key: str) -> v.Name:
+        query = f"SELECT name_en, name_zh FROM {self._tables['names']} WHERE kind = 'category' AND key = ?"
+        rows = self._con.cursor().execute(query, [key]).fetchall()
+        en, zh = rows[0] if rows else (key, key)
+        return v.Name(en or key, zh or en or key)
+
+    def _product_names(self, keys: list[str]) -> dict[str, str]:
+        marks = ", ".join("?" for _ in keys) or "NULL"
+        query = f"SELECT product_id, name FROM {self._tables['products']} WHERE product_id IN ({marks})"
+        named = dict(self._con.cursor().execute(query, keys).fetchall())
+        return {key: named.get(key) or key for key in keys}
+
+
+def _positive(n: int) -> None:
+    if n < 1:
+        raise BadInput(f"n must be 1 or more, not {n}.")
+
+
+def _spread(product: Ints, types: Ints, n: int) -> Ints:
+    """Positions of the first `n`, where the first `ONE_A_TYPE` are of different types if possible;
+    what was passed over comes right after them."""
+    seen: set[int] = set()
+    first: list[int] = []
+    for place, kind in enumerate(types[product].tolist()):
+        if kind not in seen:
+            seen.add(kind)
+            first.append(place)
+        if len(first) == min(n, ONE_A_TYPE):
+            break
+    rest = np.setdiff1d(np.arange(len(product)), np.array(first, np.int64))
+    return np.r_[np.array(first, np.int64), rest][:n]
