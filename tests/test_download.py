@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-import download
+import download.sample
 from download import DiskFull, NoNetwork, Package, PartMissing, Published, WrongChecksum
 
 PARTS = [bytes([65 + i]) * 3000 for i in range(3)]
@@ -153,7 +153,7 @@ def test_sample_data_is_checked_file_by_file(
 ) -> None:
     files = {"products.parquet": b"products", "transactions.parquet": b"transactions"}
     monkeypatch.setattr(
-        download,
+        download.sample,
         "SAMPLE_FILES",
         {name: Published(len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()},
     )
@@ -241,7 +241,7 @@ def test_a_killed_download_goes_on(files: FileServer, tmp_path: Path) -> None:
     target = tmp_path / "f"
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(target), files.url, str(TRUE.bytes), TRUE.sha256],
-        cwd=Path(download.__file__).parent,
+        cwd=Path(__file__).parent.parent,
     )
     partial = tmp_path / "f.partial"
     deadline = time.monotonic() + 20
