@@ -36,7 +36,8 @@ def _quality(known: History, history: History, thing: Ints, days: int) -> dict[s
         rows = np.flatnonzero(bought == kind)
         rows = rows[np.unique(known.basket[rows], return_index=True)[1]]
         age = known.cut - known.day[rows]
-        baskets = np.bincount(known.customer[rows], np.exp2(-age / HALF_LIFE), minlength=people)
+        worth = np.exp2(-age / HALF_LIFE)
+        baskets = np.bincount(known.customer[rows], worth, minlength=people).astype(np.float64)
         predicted.append(fit_rate(baskets, exposed).probability(baskets, exposed, days)[tenure > 0])
         hit = np.zeros(people)
         hit[history.customer[later & (thing[history.product] == kind)]] = 1

@@ -100,8 +100,14 @@ def _taste(history: History, thing: Ints, things: int) -> Taste:
     decayed = np.add.reduceat(worth, start) if len(start) else worth
     owner, kind = code[start] // things, code[start] % things
     bounds = np.searchsorted(owner, np.arange(len(history.customers) + 1))
-    small = (np.asarray(column, np.int32) for column in (kind, end - start, day[start], day[end - 1]))
-    return Taste(bounds, *small, decayed.astype(np.float32))
+    return Taste(
+        start=bounds,
+        thing=kind.astype(np.int32),
+        baskets=(end - start).astype(np.int32),
+        first=day[start].astype(np.int32),
+        last=day[end - 1].astype(np.int32),
+        decayed=decayed.astype(np.float32),
+    )
 
 
 _PLAIN = (
@@ -132,13 +138,13 @@ def load(path: Path) -> Knowledge:
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
-        pairings = {name: _pairings(found, name) for name in ("products", "categories")}
+        pairings: dict[str, Any] = {name: _pairings(found, name) for name in ("products", "categories")}
         catalogue = Catalogue(*(found[f"catalogue_{name}"] for name in _CATALOGUE))
-        tastes = {
+        tastes: dict[str, Any] = {
             name: Taste(*(found[f"{name}_{part}"] for part in _TASTE))
             for name in ("product_taste", "category_taste")
         }
-        plain = {name: found[name] for name in _PLAIN} | {"cut": int(found["cut"])}
+        plain: dict[str, Any] = {name: found[name] for name in _PLAIN} | {"cut": int(found["cut"])}
     except (OSError, ValueError, KeyError) as error:
         raise NotBuilt(f"{path} cannot be read; run `shopkeeper build` again.") from error
     return Knowledge(catalogue=catalogue, **plain, **tastes, **pairings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self, cast
 
 import numpy as np
 from implicit.als import AlternatingLeastSquares
@@ -104,7 +104,7 @@ class ItemItem(Pooled):
         self.ridge = ridge
 
     def _fit_pool(self, own: sparse.csr_matrix) -> None:
-        self.own = own.sqrt()
+        self.own = own.power(0.5)
         gram = dense(self.own.T @ self.own).astype(np.float64)
         gram[np.diag_indices_from(gram)] += self.ridge
         inverse = np.linalg.inv(gram)
@@ -137,12 +137,12 @@ class MatrixFactors(Pooled):
     def _fit_pool(self, own: sparse.csr_matrix) -> None:
         with threadpool_limits(1, "blas"):
             model = AlternatingLeastSquares(
-                factors=min(self.factors, max(1, min(own.shape) - 1)),
+                factors=max(1, min(self.factors, *(side - 1 for side in cast(tuple[int, int], own.shape)))),
                 regularization=self.ridge,
                 iterations=10,
                 random_state=self.random_state,
             )
-            model.fit(bm25_weight(own, K1=1.2, B=0.5).tocsr(), show_progress=False)
+            model.fit(bm25_weight(own, K1=cast(Any, 1.2), B=0.5).tocsr(), show_progress=False)
         self.customer_factors = np.asarray(model.user_factors, np.float32)
         self.item_factors = np.asarray(model.item_factors, np.float32)
 

@@ -172,13 +172,14 @@ class Recommenders:
         _positive(n)
         thing, by_category = self._one_of(category, product_id)
         pairings: Pairings = self._k.categories if by_category else self._k.products
-        other, both, confidence, lift = (found[:n] for found in pairings.rules(thing))
+        other, both, confidence, lift = pairings.rules(thing)
+        other = other[:n]
         catalogue = self._k.catalogue
         keys = (catalogue.category_keys if by_category else catalogue.products)[other].tolist()
         names = {} if by_category else self._product_names(keys)
         return [
             v.Together(key, self._category_name(key) if by_category else v.Name(names[key], names[key]), *row)
-            for key, *row in zip(keys, both.tolist(), confidence.tolist(), lift.tolist(), strict=True)
+            for key, *row in zip(keys, both.tolist(), confidence.tolist(), lift.tolist(), strict=False)
         ]
 
     # names and numbers ---------------------------------------------------------------------

@@ -63,4 +63,5 @@ def count(history: History, thing: Ints, things: int) -> Pairings:
 def _supported(product: sparse.csr_matrix, start: int) -> tuple[Ints, Ints, Ints]:
     found = product.tocoo()
     keep = (found.data >= SUPPORT) & (found.row + start != found.col)
-    return found.row[keep].astype(np.int64) + start, found.col[keep].astype(np.int64), found.data[keep]
+    rows, columns = found.row[keep].astype(np.int64) + start, found.col[keep].astype(np.int64)
+    return rows, columns, np.asarray(found.data, np.int64)[keep]
