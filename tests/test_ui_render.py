@@ -179,6 +179,13 @@ def test_a_hostile_profile_and_note_are_text() -> None:
 
 
 @pytest.mark.parametrize(
+    ("probability", "words"), [(0.996, ">99%"), (0.93, "93%"), (0.004, "<1%"), (0.0, "<1%"), (1.0, ">99%")]
+)
+def test_a_chance_is_never_a_false_certainty(probability: float, words: str) -> None:
+    assert cards.chance(probability) == words
+
+
+@pytest.mark.parametrize(
     ("lift", "words"),
     [(3.24, "3.2× the usual share"), (12.3, "12× the usual share"), (1.1, "about"), (0.5, "below")],
 )

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 CHROMIUM = next((path for path in map(shutil.which, ("chromium", "chromium-browser")) if path), None)
 LEFT_OUT = "NO CHROMIUM ON THIS MACHINE: BROWSER TESTS LEFT OUT (install it: apt-get install chromium)"
@@ -19,6 +19,11 @@ _ARGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+# Long enough for a machine that builds and serves a model at the same time; a pass waits for nothing.
+_PATIENCE_MS = 45_000
+expect.set_options(timeout=_PATIENCE_MS)
 
 
 def free_port() -> int:
@@ -42,5 +47,5 @@ def browser() -> Iterator[Browser]:
 def window(opened: Browser, locale: str = "en-US", width: int = 1440, height: int = 900) -> BrowserContext:
     """Return a window of a person who reads `locale`, with cookies and storage of its own."""
     context = opened.new_context(locale=locale, viewport={"width": width, "height": height})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(_PATIENCE_MS)
     return context

@@ -21,6 +21,7 @@ import gradio as gr
 
 from agent.errors import AgentError
 from agent.events import Reply, Role
+from customers.errors import CustomersError
 from ui import build_tab, cards, render
 from ui.errors import BadAddress, PortBusy
 from ui.panel import Panel
@@ -261,7 +262,7 @@ class Page:
                 for event in batch:
                     view.take(event)
                 yield self._drawn(conversation)
-        except AgentError as error:  # said on purpose: one line that says how to mend it
+        except (AgentError, CustomersError) as error:  # said on purpose: one line that says how to mend it
             view.status, view.trouble = "failed", str(error)
         except Exception:
             log.exception("a turn failed")

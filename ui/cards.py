@@ -20,6 +20,13 @@ def money(amount: float, currency: str) -> str:
     return f"{currency}{amount:,.0f}" if abs(amount) >= 100 else f"{currency}{amount:,.2f}"
 
 
+def chance(probability: float) -> str:
+    """Return a probability in whole per cent; never a false certainty."""
+    if probability > 0.99:
+        return ">99%"
+    return "<1%" if probability < 0.01 else f"{probability:.0%}"
+
+
 def lift_words(lift: float, language: str) -> str:
     """Return in words how a share compares with everybody's (1 = the same)."""
     if abs(lift - 1) <= _LIFT_NEWS:
@@ -80,7 +87,12 @@ def _segment_pill(profile: Profile, shop_view: ShopView, language: str) -> str:
 def _profile_figures(profile: Profile, currency: str, language: str) -> list[tuple[str, str, str]]:
     days = profile.recency_days
     seen = text("days_before_end", language, days=days) if days else text("on_last_day", language)
-    gap = "–" if profile.days_between is None else text("days", language, days=f"{profile.days_between:.3g}")
+    if days == 1:
+        seen = text("day_before_end", language)
+    gap = "–"
+    if profile.days_between is not None:
+        every = f"{profile.days_between:.3g}"
+        gap = text("day" if every == "1" else "days", language, days=every)
     return [
         (text("spend", language), money(profile.spend, currency), ""),
         (text("trips", language), f"{profile.baskets:,}", ""),
@@ -114,7 +126,7 @@ def _tastes(tastes: Sequence[CategoryTaste], currency: str, language: str) -> st
 def _likely(likely: Sequence[Propensity], language: str) -> str:
     if not likely:
         return ""
-    bars = "".join(_bar(p.name[language], f"{p.probability:.0%}", p.probability) for p in likely)
+    bars = "".join(_bar(p.name[language], chance(p.probability), p.probability) for p in likely)
     return f'<h4>{inert(text("likely", language))}</h4><div class="bars">{bars}</div>'
 
 

@@ -6,6 +6,7 @@ Plotly reads a little HTML in its texts, so every name is escaped here.
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -114,7 +115,7 @@ def segment_sizes(segments: Sequence[Segment], language: str) -> go.Figure:
     figure = _figure([bars], text("plot_sizes", language), 460)
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
-        ticktext=[_label(segment.name[language]) for _, segment in rows],
+        ticktext=[_label(segment.name[language], lines=2) for _, segment in rows],
         showgrid=False,
     )
     return figure
@@ -149,7 +150,7 @@ def _dots(points: Sequence[Point], name: str, colour: str) -> go.Scatter:
         y=[round(float(p[2]), 4) for p in points],
         mode="markers",
         marker={"size": 5, "color": colour, "opacity": 0.6},
-        name=_label(name),
+        name=_safe(name),
         customdata=[_safe(p[0]) for p in points],
         hovertemplate=f"%{{customdata}} · {_safe(name)}<extra></extra>",
     )
@@ -183,8 +184,9 @@ def _figure(traces: Sequence[Any], title: str, height: int, subtitle: str = "") 
     return figure
 
 
-def _label(name: str) -> str:
-    return _safe(name if len(name) <= _LABEL else name[: _LABEL - 1] + "…")
+def _label(name: str, lines: int = 1) -> str:
+    parts = textwrap.wrap(name, _LABEL, max_lines=lines, placeholder="…") or [name[:_LABEL]]
+    return "<br>".join(_safe(part) for part in parts)
 
 
 def _safe(value: object) -> str:

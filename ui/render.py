@@ -41,7 +41,8 @@ def turn(view: TurnView) -> str:
 def _steps(view: TurnView) -> str:
     if not view.steps:
         return ""
-    lines = "".join(_step(line, view.language) for line in view.steps)
+    running = view.status in ("waiting", "running")
+    lines = "".join(_step(line, view.language, running) for line in view.steps)
     if view.status != "done":
         return f'<ul class="steps live">{lines}</ul>'
     seconds = view.reply.timings_ms.get("total", 0.0) / 1000 if view.reply else 0.0
@@ -50,11 +51,11 @@ def _steps(view: TurnView) -> str:
     return f'<details class="steps"><summary>{summary}</summary><ul>{lines}</ul></details>'
 
 
-def _step(line: StepLine, language: str) -> str:
+def _step(line: StepLine, language: str, running: bool) -> str:
     note = ""
     if line.facts:
         note = text("fact_found" if line.facts == 1 else "facts_found", language, n=line.facts)
-    state = "ok" if line.done else "busy"
+    state = "ok" if line.done else "busy" if running else "left"
     found = f'<span class="note">{inert(note)}</span>' if note else ""
     return f'<li class="{state}"><span class="mark"></span><span>{inert(line.text)}</span>{found}</li>'
 
