@@ -22,7 +22,7 @@ _COUNT_WORDS = {w: i for i, w in enumerate(
 _ID = r"#?\s?([A-Za-z]{0,4}[-_]?\d[\w-]*)"
 _CUSTOMER = re.compile(
     rf"\b(?:customers?|clients?|shoppers?|households?|members?|users?)(?:\s+(?:numbers?|no\.?|ids?))?\s*:?\s*{_ID}"
-    rf"((?:\s*(?:,|and|or|&|vs\.?|versus|to|with)\s*(?:customer\s+)?#?[A-Za-z]{{0,4}}[-_]?\d[\w-]*)*)", re.IGNORECASE)  # fmt: skip
+    rf"((?:\s*(?:,|and|or|&|vs\.?|versus|to|with)\s*(?:customer\s+)?#?[A-Za-z]{{0,4}}[-_]?\d[\w-]*)*)", re.IGNORECASE | re.ASCII)  # fmt: skip
 _CUSTOMER_ZH = re.compile(
     r"(?:顾客|客户|用户|会员|家庭)(?:编号|号码|号|ID|id)?\s*[:：为是]?\s*#?\s?([A-Za-z]{0,4}[-_]?\d[A-Za-z0-9_-]*)"
     r"((?:\s*(?:、|，|,|和|与|跟|及|或)\s*(?:顾客|客户|用户|会员)?\s*#?\d[A-Za-z0-9_-]*)*)")  # fmt: skip
@@ -34,7 +34,7 @@ _AMOUNT = re.compile(
     r"[$￥¥€£]\s?\d[\d,.]*|\d[\d,.]*\s?(?:dollars?|usd|美元|元|块钱?)|\d+(?:\.\d+)?\s?[%％]", re.IGNORECASE
 )
 _AHEAD = re.compile(r"\b(?:with)?in\s+(?:the\s+next\s+)?\d+\s+days?|\bnext\s+\d+\s+(?:days?|weeks?|months?)|(?:未来|今后|接下来)(?:的)?\s*\d*\s*(?:个)?[天周月]?|\d+天(?:之?内|以内)", re.IGNORECASE)  # fmt: skip
-_COUNT_EN = re.compile(r"(?<![\w.$#-])(\d{1,4}|" + "|".join(_COUNT_WORDS) + r")(?![\w.%-])", re.IGNORECASE)
+_COUNT_EN = re.compile(r"(?<![\w.$#-])(\d{1,4}|" + "|".join(_COUNT_WORDS) + r")(?![\w.%-])", re.IGNORECASE | re.ASCII)
 _COUNT_ZH = re.compile(
     r"(?:前|最\w{0,2}的)?\s*(\d{1,4}|[一二两三四五六七八九十]{1,3})\s*(?:个|种|位|名|款|样|件|类|大|条)"
 )
@@ -246,7 +246,7 @@ class Linker:
 
     def _bare_customers(self, links: Links, free: list[bool]) -> None:
         """A number that is left over, counts nothing and is a customer's id, is that customer."""
-        for m in re.finditer(r"(?<![\w.-])#?([A-Za-z]{0,4}[-_]?\d[\w-]*)(?![\w%])", links.text):
+        for m in re.finditer(r"(?<![\w.-])#?([A-Za-z]{0,4}[-_]?\d[\w-]*)(?![\w%])", links.text, re.ASCII):
             if not all(free[m.start() : m.end()]):
                 continue
             if self._shop.has_customer(m.group(1)):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from agent import cues
 from agent.link import Links
 from agent.prompts import Prompts
 from customers.ports import TextEncoder
@@ -67,12 +68,40 @@ def _possible(tool: Tool, subject: Subject) -> bool:
     return not either or any(subject.keys(kind) for kind in either)
 
 
+def spoken_for(subject: Subject) -> list[Tool]:
+    """Return the allowed tools that the question's wording speaks for; all of them where none is."""
+    possible, cued = allowed(subject), cues.tools(subject.links.text)
+    return [tool for tool in possible if tool.name in cued] or possible
+
+
 def grammar(subject: Subject, shop: Shop) -> dict[str, Any]:
     """Return the JSON schema of this turn's plan."""
-    forms = [_form(tool, subject, shop) for tool in allowed(subject)]
+    text = subject.links.text
+    forms = [_form(tool, subject, shop) for tool in spoken_for(subject)]
     forms += [_object({"tool": {"const": name}}) for name in PSEUDO]
-    calls = {"type": "array", "items": {"anyOf": forms}, "minItems": 1, "maxItems": MAX_CALLS}
-    return _object({"calls": calls})
+    most = MAX_CALLS if cues.asks_several(text) else 1
+    return _object({"calls": {"type": "array", "items": {"anyOf": forms}, "minItems": 1, "maxItems": most}})
+
+
+def _options(name: str, schema: Mapping[str, Any], subject: Subject, shop: Shop) -> list[str]:
+    """Return the values of an option that the question's wording leaves open."""
+    values, text = list(schema["enum"]), subject.links.text
+    if name == "quantity":
+        return cues.quantities(text) or values
+    if name == "about":
+        return cues.about(text)
+    if name != "by":
+        return values
+    linked = {"customer": subject.customers, "category": subject.categories} | {
+        k: v for k, v in subject.links.things.items() if k != "category"
+    }
+    attributes = list(shop.keys("attribute"))
+    several = [k for k, v in linked.items() if len(v) > 1]
+    found = cues.breakdowns(text, [k for k, v in linked.items() if v], several, attributes)
+    one = [k for k, v in linked.items() if len(v) == 1]
+    # A thing that is named alone narrows the figure; what is not named is what to break it down by.
+    kept = [d for d in found if d not in one] if set(found) - set(one) - {"none"} else found
+    return kept or ["none"]
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
@@ -84,8 +113,7 @@ def _form(tool: Tool, subject: Subject, shop: Shop) -> dict[str, Any]:
     for name, schema in tool.parameters.items():
         kind = schema.get("x-entity")
         if "enum" in schema:
-            extra = list(shop.keys(schema["x-add"])) if "x-add" in schema else []
-            properties[name] = {"type": "string", "enum": [*schema["enum"], *extra]}
+            properties[name] = {"type": "string", "enum": _options(name, schema, subject, shop)}
         elif kind in _ENTITIES and len(subject.keys(kind)) > 1:
             properties[name] = {"type": "string", "enum": list(subject.keys(kind))}
     return _object(properties)

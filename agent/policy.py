@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from agent import cues
+
+# Tools that may still help where something went wrong; without one of them a complaint is staff's.
+_ANSWERS = frozenset({"recommend", "measure"})
+
 Policy = Literal["handoff", "refuse_instructions", "refuse_price"]
 
 _HANDOFF = re.compile(
@@ -36,6 +41,8 @@ def decide(text: str) -> Policy | None:
     if _PRICE.search(text):
         return "refuse_price"
     if _HANDOFF.search(text):
+        return "handoff"
+    if cues.is_complaint(text) and not cues.tools(text) & _ANSWERS:
         return "handoff"
     return None
 

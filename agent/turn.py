@@ -41,6 +41,8 @@ from tools.words import both, day, label, listing
 
 Emit = Callable[[Event], None]
 PLAN_TOKENS, ADVICE_TOKENS = 160, 80
+_FOREIGN = 0.45
+"""A term whose nearest name is further than this (cosine) has nothing to do with the shop."""
 _NEEDS_THING = frozenset({"measure", "audience", "bought_with", "explain_preference"})
 
 
@@ -203,7 +205,11 @@ class Steps:
 
     def _unknown_term(self, turn: Turn) -> None:
         term = turn.links.terms[0]
-        near = [thing for thing, _ in self._s.lexicon.ranked(term, 3)]
+        ranked = self._s.lexicon.ranked(term, 3)
+        if not turn.links.any() and (not ranked or ranked[0][1] < _FOREIGN):
+            turn.end("refuse", self._say(turn, "refuse_other"))
+            return
+        near = [thing for thing, _ in ranked]
         shown = [label(self._s.shop.name(t.kind, t.key)[turn.language]) for t in near]
         turn.end("clarify", self._say(turn, "unknown_term", term=label(term), choices=answer.choices(shown, turn.language)),
                  {"need": "choice", "question": turn.links.text, "things": [list(t) for t in near]})  # fmt: skip

@@ -78,6 +78,7 @@ NEVER_NAMES = frozenset(
     "products product items item other others misc all value special new seasonal party home offers service "
     "商品 产品 其他 用品 食品 优惠 季节 顾客".split()
 )
+_FUNCTION = frozenset("的了吗呢吧啊呀和与跟及或在从到对给为被把让向往于中里上下内外之其是有没无都也又再就只才很非常太挺真")
 _HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
 
 
@@ -104,14 +105,16 @@ def _english_terms(text: str, free: Sequence[bool]) -> list[tuple[str, int, int]
 def _chinese_terms(text: str, free: Sequence[bool]) -> list[tuple[str, int, int]]:
     found: list[tuple[str, int, int]] = []
     for run in _HAN_RUN.finditer(text):
-        position, begun = run.start(), None
+        position, begun, lone = run.start(), None, None
         while position < run.end():
             step = _known_length(text, position, run.end()) if free[position] else 1
             if not free[position] or step:
                 _close(found, text, begun, position)
                 begun = None
+                lone = position if step == 1 and free[position] and text[position] not in _FUNCTION else None
             elif begun is None:
-                begun = position
+                # 天气: a character that is a word by itself may begin a longer, unknown one
+                begun = position if lone is None else lone
             position += step or 1
         _close(found, text, begun, run.end())
     return found
