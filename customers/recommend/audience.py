@@ -3,7 +3,8 @@
 Negative binomial with forgetting: a customer's buying rate has a Gamma(a, b) prior over customers
 and is updated by time-decayed baskets k over the time-decayed exposure T since the first trip;
 P(at least one in h days) = 1 - ((b + T) / (b + T + h)) ** (a + k). The prior is fitted by moments
-(Ehrenberg 1959 for the NBD; the decay stands for customers who drift away).
+(Ehrenberg 1959 for the NBD; the decay stands for customers who drift away). The half-life was chosen
+on the sample's November among 30, 45, 60, 90 and 120 days.
 """
 
 from __future__ import annotations
