@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -91,13 +91,14 @@ class _Ingest:
             if self.progress is not None:
                 self.progress.stage(f"Reading {path.name}")
             raw, malformed = reading.read(self.store, path, self.scratch)
-            rows = _fields(raw, entry)
+            rows = self.store.hold(_fields(raw, entry))
+            self.store.release(raw)
             {"products": self._products, "customers": self._customers, "events": self._events}[entry.table](
                 path.name, rows, entry
             )
             if malformed:
                 add_malformed(self.store, self.report, path.name, malformed)
-            self.store.release(raw)
+            self.store.release(rows)
         if self.progress is not None:
             self.progress.stage("Names and quality report")
         self._finish(name)
@@ -132,7 +133,8 @@ class _Ingest:
         self.store.append("attributes", kept)
 
     def _events(self, source: str, rows: Table, entry: FileMapping) -> None:
-        timed = _timed(self.store.hold(_values(rows, entry)), self.mapping.timezone)
+        parsed = self.store.hold(_values(self.store, rows, entry))  # held, so that no text is parsed twice
+        timed = _timed(_sales(parsed), self.mapping.timezone)
         rules: list[Rule] = [*file_rules.EVENT_RULES]
         if self.listed:
             rules.append(file_rules.UNKNOWN_PRODUCT)
@@ -146,6 +148,7 @@ class _Ingest:
         tagged = tagged.mutate(score_group=group)
         scored = with_quantity_score(tagged, "score_group", tagged.rule.isnull()).drop("rule")
         kept = clean(self.store, self.report, source, scored, rules, _shown(entry))
+        self.store.release(parsed)
         kept = kept.mutate(event_id=_event_id(source, kept, entry))
         self.store.append("events", kept.select(*EVENTS))
         about = kept.filter(kept.product_id.notnull())
@@ -235,7 +238,7 @@ def _complete(rows: Table, fields: Sequence[str]) -> Table:
     return rows.mutate(**lacking) if lacking else rows
 
 
-def _values(rows: Table, entry: FileMapping) -> Table:
+def _values(store: EventStore, rows: Table, entry: FileMapping) -> Table:
     """Turn an event file's texts into values; duplicates and unreadable numbers are marked."""
     keys = ["raw_event_id"] if "event_id" in entry.columns else list(_shown(entry).values())
     rows = duplicated(rows, keys)
@@ -245,14 +248,36 @@ def _values(rows: Table, entry: FileMapping) -> Table:
     rows = _complete(rows, [*wanted, "unit_price", "name", "department", "category", "type", "brand",
                             "manufacturer", "size"]).mutate(price=ibis.null("float64"))  # fmt: skip
     texts = {f"{field}_text": rows[field].cast("string") for field in ("ts", "quantity", "amount")}
-    rows = rows.mutate(**texts, kind=_kind(rows, entry), written=parsing.time(rows.ts, entry.time))
-    numbers = {
-        field: parsing.number(rows[field].cast("string"), entry.decimal)
-        for field in ("quantity", "amount", "unit_price", "discount", "rating")
-    }
-    rows = rows.mutate(**numbers)
+    rows = rows.mutate(**texts, kind=_kind(rows, entry))
+    plain = parsing.PLAIN_TIME if entry.time == "year-first" else None
+    rows = _read(store, rows, "ts", lambda text: parsing.time(text, entry.time), plain, "timestamp")
+    for field in ("quantity", "amount", "unit_price", "discount", "rating"):
+        if field in entry.columns:
+            rows = _read_number(store, rows, field, entry.decimal)
     bad = [rows[f"{field}_text"].notnull() & rows[field].isnull() for field in ("quantity", "amount")]
-    return _sales(rows.mutate(bad_number=bad[0] | bad[1]))
+    numbers = {f: rows[f].cast("float64") for f in ("quantity", "amount", "unit_price", "discount", "rating")}
+    return rows.mutate(bad_number=bad[0] | bad[1], **numbers)
+
+
+def _read_number(store: EventStore, rows: Table, field: str, decimal: str) -> Table:
+    plain = parsing.PLAIN_NUMBER if decimal == "." else None
+    return _read(store, rows, field, lambda text: parsing.number(text, decimal), plain, "float64")
+
+
+def _read(
+    store: EventStore,
+    rows: Table,
+    field: str,
+    careful: Callable[[Column], Column],
+    plain: str | None,
+    kind: str,
+) -> Table:
+    """Replace a column of text by what it says; each distinct text is read once."""
+    texts = store.hold(rows.select(text=rows[field]).filter(ibis._.text.notnull()).distinct())
+    read = store.hold(parsing.readings(texts, careful, plain, kind))
+    found = read.select(read_text="text", read_value="value")
+    joined = rows.left_join(found, [rows[field] == found.read_text])
+    return joined.mutate(**{field: joined.read_value}).drop("read_text", "read_value")
 
 
 def _kind(rows: Table, entry: FileMapping) -> Column:
@@ -284,12 +309,10 @@ def _timed(rows: Table, timezone: str | None) -> Table:
     """Move times to the shop's zone; mark those in the future or far outside the usual period."""
     if timezone is not None:
         shift = parsing.offset_seconds(rows.ts_text).cast("int64").as_interval("s")
-        utc = rows.written - shift
+        utc = rows.ts - shift
         bounds = rows.aggregate(low=utc.min(), high=utc.max()).to_pyarrow().to_pylist()[0]
         low, high = _bounded(bounds["low"]), _bounded(bounds["high"])
         rows = rows.mutate(ts=to_local(utc, timezone, low.date(), high.date()))
-    else:
-        rows = rows.mutate(ts=rows.written)
     now = datetime.now() + timedelta(days=1)
     rows = rows.mutate(now=ibis.literal(now))
     seconds = rows.filter(rows.ts <= now).select(at=rows.ts.epoch_seconds())

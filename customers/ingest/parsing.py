@@ -5,19 +5,22 @@ Each function returns null where the text says nothing or cannot be read.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import ibis
 
-from customers.stores.events import Column
+from customers.stores.events import Column, Table
 
 MISSING = ("", "nan", "none", "null", "n/a", "na", "nat", "<na>", "-", "\\n", "无", "空", "未知", "unknown")
 
+PLAIN_NUMBER = r"^-?\d{1,15}(\.\d{1,15})?$"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _CLOCK = r"(?:\D+?(\d{1,2})[:时点](\d{1,2})(?:[:分](\d{1,2}))?)?"
 _YEAR_FIRST = r"^(\d{4})\D{1,2}(\d{1,2})\D{1,2}(\d{1,2})" + _CLOCK
 _COMPACT = r"^(\d{4})(\d{2})(\d{2})(?:\D?(\d{2}):?(\d{2}):?(\d{2})?)?$"
 _YEAR_LAST = r"^(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})" + _CLOCK
+PLAIN_TIME = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}:\d{2}(\.\d+)?)?$"
 _OFFSET = r"\d:\d\d(?::\d\d(?:\.\d+)?)? ?([+-])(\d{2}):?(\d{2})?$"
 
 
@@ -34,11 +37,26 @@ def identifier(text: Column) -> Column:
 
 def number(text: Column, decimal: str) -> Column:
     """A number, currency signs and thousands separators taken off; "(5)" is -5."""
-    bare = filled(text).re_replace(r"[\s¥￥$€£元%]|[A-Z]{3}", "")
-    bare = bare.re_replace(r"^\((.*)\)$", r"-\1")
+    bare = filled(text).re_replace(r"[\s¥￥$€£元%]|[A-Z]{3}", "").re_replace(r"^\((.*)\)$", r"-\1")
     bare = bare.replace(".", "").replace(",", ".") if decimal == "," else bare.replace(",", "")
-    good = ibis.ifelse(bare.re_search(_NUMBER), bare, ibis.null("string"))
-    return good.try_cast("float64")
+    good: Column = ibis.ifelse(bare.re_search(_NUMBER), bare, ibis.null("string"))
+    found = good.try_cast("float64")
+    return ibis.ifelse(found.isinf(), ibis.null("float64"), found)
+
+
+def readings(texts: Table, careful: Callable[[Column], Column], plain: str | None, kind: str) -> Table:
+    """Read a table of distinct texts (column `text`); adds the column `value`.
+
+    Texts that match the pattern `plain` are cast to `kind` as they are; only the rest pays for the
+    careful reading.
+    """
+    if plain is None:
+        return texts.mutate(value=careful(texts.text))
+    easy = texts.filter(texts.text.re_search(plain))
+    hard = texts.filter(~texts.text.re_search(plain))
+    return ibis.union(
+        easy.mutate(value=easy.text.try_cast(kind)), hard.mutate(value=careful(hard.text).cast(kind))
+    )
 
 
 def time(text: Column, written: str) -> Column:
