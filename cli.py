@@ -225,9 +225,21 @@ def _ui(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _llm(args: argparse.Namespace, settings: Settings) -> int:
-    from agent.serving import serve
+    """Keep a model server running for the other commands, or check the one that is given."""
+    import signal
 
-    return serve(settings, port=args.port or 0, say=_say)
+    from agent.serving import connect
+
+    endpoint = connect(settings, _say, share=True, port=args.port or 0)
+    try:
+        print(f"{endpoint.model} answers at {endpoint.base_url}", flush=True)
+        if endpoint.owned is not None:
+            _say("Other shopkeeper commands use it while it runs; Ctrl-C ends it.")
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+            signal.pause()
+    finally:
+        endpoint.close()
+    return 0
 
 
 def _eval(args: argparse.Namespace, settings: Settings) -> int:
@@ -244,9 +256,17 @@ def _bench(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _doctor(args: argparse.Namespace, settings: Settings) -> int:
-    from agent.doctor import run
+    from agent.doctor import examine
 
-    return run(settings, as_json=args.json)
+    found = examine(settings)
+    if args.json:
+        print(json.dumps({f.what: {"ok": f.ok, "detail": f.detail, "mend": f.mend} for f in found}, ensure_ascii=False))
+    else:
+        for finding in found:
+            print(f"{'ok  ' if finding.ok else 'MEND'}  {finding.what}: {finding.detail}")
+            if not finding.ok:
+                print(f"      {finding.mend}")
+    return 0 if all(f.ok for f in found) else 2
 
 
 class _Bar:

@@ -336,7 +336,7 @@ def launch(
 
     Raises PortBusy where the port is taken, BadAddress where the host is not ours.
     """
-    _check_free(host, port)
+    require_free(host, port)
     _keep_loopback_off_proxies()
     app = make_app(agent, model=model, report=report)
     try:
@@ -372,7 +372,7 @@ def launch(
     return url
 
 
-def _check_free(host: str, port: int) -> None:
+def require_free(host: str, port: int) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
