@@ -64,7 +64,7 @@ def _cleaning(con: duckdb.DuckDBPyConnection) -> list[Block]:
         "SELECT source, rule, reason_en, action, rows, of_rows FROM quality"
         " WHERE rows > 0 OR action = 'dropped' ORDER BY source, action, rows DESC"
     ).fetchall()
-    table = [("Source", "Rule", "Why", "What was done", "Rows", "Share")]
+    table: list[tuple[str, ...]] = [("Source", "Rule", "Why", "What was done", "Rows", "Share")]
     table += [
         (source, rule.replace("_", " "), reason, action, f"{n:,}", f"{n / of:.2%}" if of else "-")
         for source, rule, reason, action, n, of in rows
@@ -83,7 +83,9 @@ def _segments(con: duckdb.DuckDBPyConnection) -> list[Block]:
         "SELECT segment_id, name_en, name_zh, size, share, mean_spend, mean_baskets FROM segments"
         " ORDER BY size DESC"
     ).fetchall()
-    table = [("Segment", "Customers", "Share", "Mean spend", "Mean trips", "Set apart by (lift)")]
+    table: list[tuple[str, ...]] = [
+        ("Segment", "Customers", "Share", "Mean spend", "Mean trips", "Set apart by (lift)")
+    ]
     table += [
         (
             f"{en} / {zh}",
@@ -102,7 +104,9 @@ def _choice(con: duckdb.DuckDBPyConnection) -> list[Block]:
     rows = con.execute(
         "SELECT k, silhouette, stability, smallest, chosen FROM segment_choice ORDER BY k"
     ).fetchall()
-    table = [("Segments", "Silhouette", "Stability (ARI of random halves)", "Smallest", "Chosen")]
+    table: list[tuple[str, ...]] = [
+        ("Segments", "Silhouette", "Stability (ARI of random halves)", "Smallest", "Chosen")
+    ]
     table += [
         (str(k), f"{sil:.3f}", f"{ari:.3f}", f"{small:.1%}", "chosen" if chosen else "")
         for k, sil, ari, small, chosen in rows
@@ -114,7 +118,7 @@ def _preferences(quality: dict[str, Any] | None) -> list[Block]:
     if quality is None:
         return [("title", "Preferences"), ("text", "The data is too short to hold 30 days out.")]
     heading = ("", "ROC-AUC", "PR-AUC", "mean per category", "Brier", "Calibration error")
-    rows = [heading]
+    rows: list[tuple[str, ...]] = [heading]
     for label, key in (("Logistic regression", "model"), ("Days since last purchase", "days_since")):
         q = quality[key]
         calibrated = (f"{q['brier']:.4f}", f"{q['ece']:.4f}") if key == "model" else ("-", "-")
@@ -135,13 +139,13 @@ def _recommenders(found: dict[str, Any] | list[Any] | None) -> list[Block]:
     if not rows:
         return []
     heading = tuple(dict.fromkeys(key for row in rows for key in row))
-    table = [tuple(key.replace("_", " ") for key in heading)]
+    table: list[tuple[str, ...]] = [tuple(key.replace("_", " ") for key in heading)]
     table += [tuple(_figure(row.get(key)) for key in heading) for row in rows]
     return [("title", "Recommendations, held out"), ("table", table)]
 
 
 def _stages(stages: Sequence[Stage]) -> list[Block]:
-    table = [("Stage", "Seconds", "Peak memory (MiB)")]
+    table: list[tuple[str, ...]] = [("Stage", "Seconds", "Peak memory (MiB)")]
     table += [(stage.name, f"{stage.seconds:.1f}", f"{stage.peak_mib:,.0f}") for stage in stages]
     table.append(("all", f"{sum(s.seconds for s in stages):.1f}", f"{max(s.peak_mib for s in stages):,.0f}"))
     return [("title", "Time and memory"), ("table", table)]

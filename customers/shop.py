@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from customers import measure
+from customers import campaigns, measure, recommend
 from customers import values as v
 from customers.catalogue import Catalogue
 from customers.encoder import MultilingualEncoder
@@ -160,8 +160,6 @@ class Shop:
 
     # measures ------------------------------------------------------------------------------
     def campaign(self, campaign_id: str) -> v.CampaignResult:
-        from customers import campaigns
-
         return campaigns.result(self._reader.connection(), campaign_id)
 
     def measure(self, spec: Measure) -> MeasureResult:
@@ -182,8 +180,6 @@ class Shop:
 
     @cached_property
     def _recommenders(self) -> Any:
-        from customers import recommend
-
         return recommend.open(self.version / "recommend", self._reader.connection())
 
     def _known(self, customer_id: str) -> None:

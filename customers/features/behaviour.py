@@ -3,6 +3,8 @@
 Counts are of baskets; ages in days; money in the shop's currency. Time decay is exponential, with
 the half-lives in `HALF_LIVES`.
 """
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportArgumentType=false
+# (Ibis types every column as plain `Column`, which hides the methods of numbers, dates and texts.)
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@
 basket, whole or of one category or type. Days are counted as whole days since 1970-01-01, so that
 an age is a plain difference on any engine.
 """
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportArgumentType=false
+# (Ibis types every column as plain `Column`, which hides the methods of numbers, dates and texts.)
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ def day_number(day: date) -> int:
 
 
 def purchase_lines(events: ir.Table, products: ir.Table) -> ir.Table:
-    """One row a purchase line: customer, product, its keys, day, day_n, basket, store, money.
+    """One row a purchase line: customer, product, its keys, item, day, day_n, basket, store, money.
     A purchase without a basket id belongs to the customer's basket of that day."""
     bought = events.filter(events.kind == EventKind.PURCHASE.value)
     known = products.select("product_id", "name", "department", "category", "type", "brand")
@@ -31,6 +33,8 @@ def purchase_lines(events: ir.Table, products: ir.Table) -> ir.Table:
     day = joined.ts.date()
     return joined.select(
         "customer_id", "product_id", "name", "department", "category", "type", "brand", "store_id", "ts",
+        # The finest kind of good that the source tells: the product itself where it tells none.
+        item=ibis.coalesce(joined.type, joined.category, joined.name, joined.product_id),
         day=day,
         day_n=day.epoch_days().cast("int32"),
         basket_id=joined.basket_id.fill_null(joined.customer_id + "/" + day.cast("string")),
@@ -40,7 +44,7 @@ def purchase_lines(events: ir.Table, products: ir.Table) -> ir.Table:
 
 
 def trips(lines: ir.Table, by: str) -> ir.Table:
-    """Baskets with a key ("category" or "type"): customer, key, basket, day_n, amount. Lines without
+    """Baskets with a key ("category" or "item"): customer, key, basket, day_n, amount. Lines without
     the key are left out."""
     keyed = lines.filter(lines[by].notnull())
     return keyed.group_by("customer_id", by, "basket_id").agg(

@@ -19,6 +19,8 @@ from customers.encoder import unit_rows
 
 _HALVES = 8
 _RESTARTS = 4
+_STRONG = 0.7
+_ALIKE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,14 @@ def cluster(
 
     k segments are sought in the leading k - 1 factors, which span the relaxed optimum of k-means
     (Ding & He, "K-means clustering via principal component analysis", 2004), each customer scaled to
-    unit length. Chosen is the largest k whose stability reaches `stable` with no segment under
-    `smallest`; where none does, the most stable k. Fewer than 6 customers make one segment.
+    unit length. Candidates are the k whose stability reaches `stable` with no segment under
+    `smallest`. Where customers form islands (a silhouette above 0.7, "strong structure" in Kaufman &
+    Rousseeuw, 1990) the best silhouette decides (the larger k within 0.1 of it); on a continuum, where silhouette only falls with k,
+    the largest k, which tells customers apart the most. Where there is no candidate, the most stable
+    k. Fewer than 6 different customers make one segment.
     """
-    candidates = range(candidates.start, min(candidates.stop, len(factors) // 2 + 1))
+    distinct = len(np.unique(np.round(_space(factors, candidates.stop), 6), axis=0))
+    candidates = range(candidates.start, min(candidates.stop, len(factors) // 2 + 1, distinct // 2 + 1))
     if not candidates:
         return Clustering(np.zeros(len(factors), dtype=np.int64), 1, ())
     # The matrices are small: threads cost more than they give, the more so on a shared machine.
@@ -64,7 +70,9 @@ def cluster(
         fits = {k: _fit(spaces[k], k, random_state) for k in candidates}
         table = tuple(_row(spaces[k], fits[k], k, random_state) for k in candidates)
         chosen = choose(table, smallest, stable)
-        return Clustering(_by_size(fits[chosen].predict(spaces[chosen])), chosen, table)
+        return Clustering(
+            _by_size(np.asarray(fits[chosen].predict(spaces[chosen]), dtype=np.int64)), chosen, table
+        )
 
 
 def _space(factors: NDArray[np.float64], k: int) -> NDArray[np.float64]:
@@ -75,13 +83,17 @@ def choose(table: tuple[KRow, ...], smallest: float, stable: float) -> int:
     """The rule by which k is chosen from the table (see `cluster`)."""
     sized = [row for row in table if row.smallest >= smallest] or list(table)
     good = [row for row in sized if row.stability >= stable]
+    islands = [row for row in good if row.silhouette > _STRONG]
+    if islands:
+        best = max(row.silhouette for row in islands)
+        return max(row.k for row in islands if row.silhouette >= best - _ALIKE)
     if good:
         return max(good, key=lambda row: row.k).k
     return max(sized, key=lambda row: row.stability).k
 
 
 def _fit(points: NDArray[np.float64], k: int, random_state: int) -> KMeans:
-    return KMeans(k, n_init=_RESTARTS, random_state=random_state).fit(points)
+    return KMeans(k, n_init=_RESTARTS, random_state=random_state).fit(points)  # pyright: ignore[reportArgumentType]
 
 
 def _row(points: NDArray[np.float64], fit: KMeans, k: int, random_state: int) -> KRow:

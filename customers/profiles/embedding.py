@@ -48,8 +48,11 @@ def behaviour_embedding(
 
 def latent_factors(taste: sp.csr_matrix, dimensions: int, random_state: int = 0) -> NDArray[np.float64]:
     """Customers' factors U*sqrt(S) of a truncated SVD of the centred taste matrix (Halko et al., 2011).
-    Fewer dimensions where the matrix has fewer."""
-    k = max(1, min(dimensions, min(taste.shape) - 1))
+    Fewer dimensions where the matrix has fewer; zeros where it has none."""
+    rows, columns = taste.shape  # type: ignore[misc]
+    if columns == 0:
+        return np.zeros((rows, 1))
+    k = max(1, min(dimensions, rows - 1, columns - 1))
     centred = np.asarray(taste.todense()) - np.asarray(taste.mean(axis=0))
     left, scale, _ = randomized_svd(centred, n_components=k, random_state=random_state)
     return left * np.sqrt(scale)

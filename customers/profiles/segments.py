@@ -16,6 +16,7 @@ from customers.values import CategoryTaste, Name, Segment
 _FACTORS = 8
 _DEFINING = 1.2
 _SUPPORT = 0.002
+_CATCH_ALL = ("other ", "misc")
 _TOP = 8
 
 
@@ -75,7 +76,7 @@ def _tops(
     own = _column_sums(spend)
     share = own / max(own.sum(), 1e-9)
     lift = np.divide(share, everybody, out=np.ones_like(share), where=everybody > 0)
-    buyers = np.asarray((baskets > 0).mean(axis=0)).ravel()
+    buyers = baskets.getnnz(axis=0) / baskets.shape[0]  # type: ignore[index]
     usable = (everybody >= _SUPPORT) & (buyers >= 0.1)
     # What sets a segment apart: much more than others, and enough to matter.
     order = np.argsort(-np.where(usable, lift, -1.0), kind="stable")[:_TOP]
@@ -95,42 +96,38 @@ def _tops(
 
 
 def name_segments(tops: list[list[CategoryTaste]], mean_spend: list[float], usual_spend: float) -> list[Name]:
-    """One name each, unique, of the two categories that set the segment apart the most, with the
-    spend level where it is far from usual: "Cat food / cat litter households, high spend"."""
+    """One name each, unique in both languages, of the two categories that set the segment apart the
+    most, with the spend level where it is far from usual: "Low-spend shoppers of cakes and salad bar".
+    More categories are named where two would not tell two segments apart."""
     made: list[Name] = []
-    taken: set[str] = set()
     for own, spend in zip(tops, mean_spend, strict=True):
-        level = spend_level(spend / usual_spend if usual_spend else 1.0)
-        for words in range(2, max(3, len(own) + 1)):
-            title = _title(own, words, level)
-            if title.en not in taken and title.zh not in {name.zh for name in made}:
-                break
-        else:
-            number = len(made) + 1
-            title = Name(f"{title.en} ({number})", f"{title.zh}（{number}）")
-        taken.add(title.en)
-        made.append(title)
+        level = spend / usual_spend if usual_spend else 1.0
+        tried = [_title(own, words, level) for words in range(2, max(3, len(own) + 1))]
+        free = [name for name in tried if all(name.en != m.en and name.zh != m.zh for m in made)]
+        number = len(made) + 1
+        last = Name(f"{tried[-1].en} ({number})", f"{tried[-1].zh}（{number}）")
+        made.append(free[0] if free else last)
     return made
 
 
-def spend_level(ratio: float) -> Name:
-    """How a mean spend compares with everybody's: high from 1.3 times, low to 0.7 times."""
-    if ratio >= 1.3:
-        return Name(", high spend", "（高消费）")
-    if ratio <= 0.7:
-        return Name(", low spend", "（低消费）")
-    return Name("", "")
+def defining(tops: list[CategoryTaste]) -> list[Name]:
+    """Categories worth naming a segment after, best first: by extra share, (lift - 1) * sqrt(share),
+    so that neither a rarity nor a staple stands for it; a catch-all ("Other ...") never does."""
+    apart = [t for t in tops if t.lift >= _DEFINING and not t.name.en.lower().startswith(_CATCH_ALL)]
+    return [t.name for t in sorted(apart, key=lambda t: -(t.lift - 1) * t.share**0.5)]
 
 
-def _title(tops: list[CategoryTaste], words: int, level: Name) -> Name:
-    apart = [taste.name for taste in tops if taste.lift >= _DEFINING][:words]
+def _title(tops: list[CategoryTaste], words: int, level: float) -> Name:
+    """Spend is called high from 1.3 times everybody's mean, low to 0.7 times."""
+    high, low = level >= 1.3, level <= 0.7
+    english = "High-spend shoppers" if high else "Low-spend shoppers" if low else "Shoppers"
+    chinese = "（高消费）" if high else "（低消费）" if low else ""
+    apart = defining(tops)[:words]
     if not apart:
-        return Name(f"All-round households{level.en}", f"综合型家庭{level.zh}")
-    english = [name.en if i == 0 else name.en[:1].lower() + name.en[1:] for i, name in enumerate(apart)]
-    return Name(
-        f"{' / '.join(english)} households{level.en}",
-        "、".join(name.zh for name in apart) + f"家庭{level.zh}",
-    )
+        return Name(f"{english} of everything", f"综合购物客群{chinese}")
+    lowered = [name.en[:1].lower() + name.en[1:] if name.en[1:2].islower() else name.en for name in apart]
+    listed = ", ".join(lowered[:-1]) + " and " + lowered[-1] if len(lowered) > 1 else lowered[0]
+    return Name(f"{english} of {listed}", "、".join(name.zh for name in apart) + f"偏好客群{chinese}")
 
 
 def _column_sums(matrix: sp.csr_matrix) -> NDArray[np.float64]:

@@ -1,4 +1,6 @@
 """Per-customer, per-category and per-month tables that the Shop reads, written at build time."""
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportArgumentType=false
+# (Ibis types every column as plain `Column`, which hides the methods of numbers, dates and texts.)
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
 """Training, held-out scoring and serving of the preference models, from the behaviour tables."""
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false, reportArgumentType=false
+# (Ibis types every column as plain `Column`, which hides the methods of numbers, dates and texts.)
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from customers.ports import Progress
 from customers.profiles.embedding import behaviour_embedding, count_matrix
 from customers.profiles.workspace import Behaviours, Workspace
 from customers.stores.vectors import CATEGORIES, CUSTOMERS, PRODUCTS, SEGMENTS, VectorStore
-from customers.values import Segment
+from customers.values import Name, Segment
 
 HALF_LIFE = 120.0
 _BATCH = 512
@@ -26,17 +26,17 @@ def write_vectors(
     """Embed and store everything. Products that are called the same share one vector, under the id of
     the one sold most: 67,822 products of the sample have 16,256 names."""
     products = _products(work)
-    types = _types(work, data)
+    items = _items(work)
     categories = work.names("category")
     names = [f"{name.en} {name.zh}" if name.zh != name.en else name.en for name in categories.values()]
-    texts = products["name"].tolist() + types["text"].tolist() + names
+    texts = products["name"].tolist() + items["text"].tolist() + names
     vectors = _encode(work, texts, progress)
     own = vectors[: len(products)]
-    of_types = vectors[len(products) : len(products) + len(types)]
-    of_categories = vectors[len(products) + len(types) :]
+    of_items = vectors[len(products) : len(products) + len(items)]
+    of_categories = vectors[len(products) + len(items) :]
     store = VectorStore(work.out / "chroma")
     try:
-        embedded = _customer_vectors(data, customers, types["type"].tolist(), of_types)
+        embedded = _customer_vectors(data, customers, items["item"].tolist(), of_items)
         membership = dict(
             work.con.execute("SELECT customer_id, segment_id FROM customer_segments").fetchall()
         )
@@ -50,7 +50,10 @@ def write_vectors(
         if called:
             store.write(CATEGORIES, list(categories), of_categories, called)
         if len(products):
-            facts = products[["category", "type"]].fillna("").to_dict("records")
+            facts = [
+                {"category": a, "type": b}
+                for a, b in zip(products["category"], products["type"], strict=True)
+            ]
             store.write(PRODUCTS, products["product_id"].tolist(), own, facts, progress.step)
     finally:
         store.close()
@@ -59,32 +62,34 @@ def write_vectors(
 def _products(work: Workspace) -> pd.DataFrame:
     """One row a distinct product name and category that was sold: the id sold in most lines."""
     return work.con.execute(
-        "SELECT arg_max(product_id, n) AS product_id, name, category, max(type) AS type"
+        "SELECT arg_max(product_id, (n, product_id)) AS product_id, name,"
+        " coalesce(category, '') AS category, coalesce(max(type), '') AS type"
         " FROM (SELECT product_id, name, category, type, count(*) AS n FROM held_lines"
         "       WHERE name IS NOT NULL AND product_id IS NOT NULL GROUP BY ALL)"
         " GROUP BY name, category ORDER BY sum(n) DESC, product_id"
     ).df()
 
 
-def _types(work: Workspace, data: Behaviours) -> pd.DataFrame:
-    """Types bought, with the text that stands for each: its name and its category's."""
-    keys = data.types.select("type").distinct().order_by("type").type.execute().tolist()
-    category_of = dict(work.con.execute("SELECT type, max(category) FROM products GROUP BY type").fetchall())
+def _items(work: Workspace) -> pd.DataFrame:
+    """Kinds of goods bought, with the text that stands for each: its name and its category's."""
+    rows = work.con.execute(
+        "SELECT item, max(category) FROM held_lines WHERE item IS NOT NULL GROUP BY item ORDER BY item"
+    ).fetchall()
     types, categories = work.names("type"), work.names("category")
     texts = []
-    for key in keys:
-        category = categories.get(category_of.get(key) or "")
-        own = types[key].en if key in types else str(key)
-        texts.append(f"{own}, {category.en}" if category else own)
-    return pd.DataFrame({"type": keys, "text": texts})
+    for item, category in rows:
+        own = types.get(item) or categories.get(item) or Name(item, item)
+        within = categories.get(category or "")
+        texts.append(f"{own.en}, {within.en}" if within and within.en != own.en else own.en)
+    return pd.DataFrame({"item": [item for item, _ in rows], "text": texts})
 
 
 def _customer_vectors(
-    data: Behaviours, customers: list[str], types: list[str], texts: NDArray[np.float32]
+    data: Behaviours, customers: list[str], items: list[str], texts: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    counts = decayed_counts(data.types, "type", data.last_day, HALF_LIFE).to_pandas()
-    place = (counts["customer_id"].tolist(), counts["type"].tolist())
-    matrix = count_matrix(*place, counts["weight"].tolist(), customers, types)
+    counts = decayed_counts(data.items, "item", data.last_day, HALF_LIFE).to_pandas()
+    place = (counts["customer_id"].tolist(), counts["item"].tolist())
+    matrix = count_matrix(*place, counts["weight"].tolist(), customers, items)
     return behaviour_embedding(matrix, texts)
 
 

@@ -72,7 +72,7 @@ class Behaviours(Behaviour):
     """The behaviour tables of a build: see `features.lines`."""
 
     lines: ir.Table
-    types: ir.Table
+    items: ir.Table
 
 
 def behaviours(work: Workspace) -> Behaviours:
@@ -87,7 +87,7 @@ def behaviours(work: Workspace) -> Behaviours:
         first_day=_day(first),
         last_day=_day(last),
         lines=lines,
-        types=work.hold("held_types", trips(lines, "type")),
+        items=work.hold("held_items", trips(lines, "item")),
     )
 
 

@@ -45,7 +45,7 @@ class VectorStore:
 
         path.mkdir(parents=True, exist_ok=True)
         with _translated(f"the vector store at {path} cannot be opened; run `shopkeeper build --force`"):
-            self._client = chromadb.PersistentClient(
+            self._client: Any = chromadb.PersistentClient(
                 str(path), settings=Settings(anonymized_telemetry=False, is_persistent=True)
             )
         self._collections: dict[str, Any] = {}
