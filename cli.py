@@ -145,14 +145,16 @@ def _read(path: Path) -> str:
 
 
 def _confirmed(mapping: Any, yes: bool) -> bool:
-    print(mapping.table())
-    if yes:
+    """Whether the guess may be used; where not, the mapping goes to standard output, ready to be mended."""
+    _say(mapping.table())
+    asked = not yes and sys.stdin.isatty()
+    if yes or (asked and input("Read the columns like this? [y/N] ").strip().lower() in ("y", "yes", "是")):
         return True
-    if not sys.stdin.isatty():
-        _say("This is how the columns would be read. Say --yes to accept it, or save it, mend it and pass --mapping FILE:")
-        print(mapping.to_yaml())
-        return False
-    return input("Read the columns like this? [y/N] ").strip().lower() in ("y", "yes", "是")
+    _say(
+        "This is how the columns would be read. Say --yes to accept it, or save it, mend it and pass --mapping FILE:"
+    )
+    print(mapping.to_yaml())
+    return False
 
 
 def _build(args: argparse.Namespace, settings: Settings) -> int:
@@ -191,7 +193,12 @@ def _answer_line(agent: Agent, line: str, args: argparse.Namespace) -> None:
 
 
 def _question(line: str, args: argparse.Namespace) -> dict[str, Any]:
-    asked: dict[str, Any] = {"question": line.strip(), "role": args.role, "customer": args.customer, "session": args.session}
+    asked: dict[str, Any] = {
+        "question": line.strip(),
+        "role": args.role,
+        "customer": args.customer,
+        "session": args.session,
+    }
     if line.lstrip().startswith("{"):
         try:
             given = json.loads(line)
@@ -250,9 +257,9 @@ def _eval(args: argparse.Namespace, settings: Settings) -> int:
 
 def _bench(args: argparse.Namespace, settings: Settings) -> int:
     from eval.bench_build import run
-    from download import ensure_sample_data
 
-    return run(settings.shop, ensure_sample_data(settings.cache), as_json=args.json)
+    run(settings.shop, as_json=args.json)
+    return 0
 
 
 def _doctor(args: argparse.Namespace, settings: Settings) -> int:
@@ -260,7 +267,11 @@ def _doctor(args: argparse.Namespace, settings: Settings) -> int:
 
     found = examine(settings)
     if args.json:
-        print(json.dumps({f.what: {"ok": f.ok, "detail": f.detail, "mend": f.mend} for f in found}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {f.what: {"ok": f.ok, "detail": f.detail, "mend": f.mend} for f in found}, ensure_ascii=False
+            )
+        )
     else:
         for finding in found:
             print(f"{'ok  ' if finding.ok else 'MEND'}  {finding.what}: {finding.detail}")
@@ -291,7 +302,9 @@ class _Bar:
     def stage(self, name: str) -> None:
         self._close()
         if self._live:
-            self._bar = self._tqdm(desc=name, total=None, bar_format="{desc:<36}{bar:20} {elapsed}", file=sys.stderr)
+            self._bar = self._tqdm(
+                desc=name, total=None, bar_format="{desc:<36}{bar:20} {elapsed}", file=sys.stderr
+            )
         else:
             _say(name)
 
@@ -304,15 +317,21 @@ class _Bar:
 
 # arguments -----------------------------------------------------------------------------------
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="shopkeeper", description="Knows a shop's customers, and answers about them.")
+    parser = argparse.ArgumentParser(
+        prog="shopkeeper", description="Knows a shop's customers, and answers about them."
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    def command(name: str, run: Callable[..., int], words: str, model: bool = False) -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Callable[..., int], words: str, model: bool = False
+    ) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=words, description=words)
         sub.set_defaults(run=run)
         sub.add_argument("--shop", help=f"the shop's directory, or its name under var/ (default: {SAMPLE})")
         if model:
-            sub.add_argument("--model", help="a model of the catalogue, a GGUF file, or the server's model name")
+            sub.add_argument(
+                "--model", help="a model of the catalogue, a GGUF file, or the server's model name"
+            )
             sub.add_argument("--url", help="an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1")
         return sub
 
