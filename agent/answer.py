@@ -15,12 +15,14 @@ from agent.events import Citation, Language, Offer
 from agent.prompts import Prompts
 from tools.base import Fact, Table, Trace
 
-ADVISED = frozenset({"profile", "recommend", "audience", "segment", "campaign", "similar_customers", "bought_with"})
+ADVISED = frozenset(
+    {"profile", "recommend", "audience", "segment", "campaign", "similar_customers", "bought_with"}
+)
 _RANKED = re.compile(r"^\d+\. ")
 _DIGEST, _DIGEST_CHARS = 3, 360
 _PARAGRAPH = 3
-_ADVICE_EN = "^(Offer|Suggest|Invite|Consider|Remind|Send|Show|Mention|Start|Greet|Introduce|Recommend|Check|Test|Highlight) [^0-9\"{}]{15,150}\\.$"
-_ADVICE_ZH = "^(建议|可以|不妨|优先)[^0-9\"{}a-z]{6,60}。$"
+_ADVICE_EN = '^(Offer|Suggest|Invite|Consider|Remind|Send|Show|Mention|Start|Greet|Introduce|Recommend|Check|Test|Highlight) [^0-9"{}]{15,150}\\.$'
+_ADVICE_ZH = '^(建议|可以|不妨|优先)[^0-9"{}a-z]{6,60}。$'
 
 
 @dataclass(slots=True)
@@ -66,7 +68,11 @@ def _state(draft: Draft, trace: Trace, language: Language) -> None:
     _block(draft, lead)
     _block(draft, ranked)
     if result.table is not None:
-        _block(draft, table_lines(result.table, language))
+        n, cells = len(draft.citations) + 1, result.table.rows[language]
+        text = "; ".join(" – ".join(row) for row in cells)
+        draft.citations.append(Citation(n, trace.tool, text, [list(row) for row in cells]))
+        draft.facts.append(Fact("table", "rows", None, "", {language: text}))
+        _block(draft, [*table_lines(result.table, language), "", f"[{n}]"])
 
 
 def _block(draft: Draft, lines: Iterable[str]) -> None:
@@ -89,7 +95,9 @@ def wants_advice(traces: Sequence[Trace]) -> bool:
     return any(t.tool in ADVISED and t.result is not None and t.result.facts for t in traces)
 
 
-def advice_messages(prompts: Prompts, question: str, facts: Sequence[Fact], language: Language) -> list[dict[str, str]]:
+def advice_messages(
+    prompts: Prompts, question: str, facts: Sequence[Fact], language: Language
+) -> list[dict[str, str]]:
     """Return the chat messages that ask for one piece of advice over the first facts."""
     digest = " ".join(f"{i}. {_RANKED.sub('', f.text[language])}" for i, f in enumerate(facts[:_DIGEST], 1))
     user = prompts.fill("advise_question", facts=digest[:_DIGEST_CHARS], question=question)
@@ -114,7 +122,11 @@ def offers(traces: Sequence[Trace], language: Language) -> tuple[Offer, ...]:
         if trace.result is None or not trace.result.recommendations:
             continue
         for rec, fact in zip(trace.result.recommendations, trace.result.facts, strict=True):
-            name, reason = _RANKED.sub("", fact.text[language]).rstrip(".。").split("：" if language == "zh" else ": ", 1)
+            name, reason = (
+                _RANKED.sub("", fact.text[language])
+                .rstrip(".。")
+                .split("：" if language == "zh" else ": ", 1)
+            )
             found.append(Offer(rec.product_id, name, rec.score, reason))
     return tuple(found)
 
@@ -124,7 +136,11 @@ def choices(names: Sequence[str], language: Language) -> str:
     shown = [f"“{n}”" for n in names]
     if len(shown) < 2:
         return "".join(shown)
-    return ("、".join(shown[:-1]) + "还是" + shown[-1]) if language == "zh" else (", ".join(shown[:-1]) + " or " + shown[-1])
+    return (
+        ("、".join(shown[:-1]) + "还是" + shown[-1])
+        if language == "zh"
+        else (", ".join(shown[:-1]) + " or " + shown[-1])
+    )
 
 
 def busy_text(busy: Mapping[str, str], args: Mapping[str, Any], language: Language) -> str:

@@ -16,7 +16,10 @@ from agent.link import Linker, Links
 from agent.plan import Call, Subject, filters
 from tools import TOOLS
 
-_ELLIPSIS = re.compile(r"^\W*(?:(?:and|what about|how about|same|also|now|ok(?:ay)?,?\s+(?:and|what))\b|那么|那|还有|再|换)", re.IGNORECASE)
+_ELLIPSIS = re.compile(
+    r"^\W*(?:(?:and|what about|how about|same|also|now|ok(?:ay)?,?\s+(?:and|what))\b|那么|那|还有|再|换)",
+    re.IGNORECASE,
+)
 _ELLIPSIS_END = re.compile(r"呢\W*$|\b(?:instead|too|as well)\W*$", re.IGNORECASE)
 _VERB = re.compile(r"\b(?:why|how (?:much|many|often|likely)|who|when|which|recommend|offer|spend|spent|buy|bought|send|compare|explain|segment)\b|为什么|多少|谁|什么|哪|推荐|怎么|几|介绍|比较", re.IGNORECASE)  # fmt: skip
 _ORDINAL = ((1, r"\b(?:first|1st|former)\b|第一|前者"), (2, r"\b(?:second|2nd)\b|第二"), (3, r"\b(?:third|3rd)\b|第三"),
@@ -94,7 +97,13 @@ def subject(links: Links, memory: Memory, role: Role, picked: str | None) -> Sub
     customers = list(links.customers)
     if not customers and links.pronoun:
         customers = [picked] if picked else list(memory.get("customers", []))[-1:]
-    elif not customers and picked and role == "service" and not links.things.get("segment") and not links.attributes:
+    elif (
+        not customers
+        and picked
+        and role == "service"
+        and not links.things.get("segment")
+        and not links.attributes
+    ):
         customers = [picked]
     categories = list(links.keys("category"))
     if not categories and links.same_thing:
@@ -155,9 +164,14 @@ def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 def before(asked: Subject, memory: Memory) -> str:
     """Return the line of the planner's prompt that tells the turn before, where the question leans on it."""
-    if not memory.get("calls") or not (asked.links.pronoun or asked.links.same_thing or is_short(asked.links.text)):
+    if not memory.get("calls") or not (
+        asked.links.pronoun or asked.links.same_thing or is_short(asked.links.text)
+    ):
         return ""
-    shown = [{"tool": c["tool"]} | {k: v for k, v in c["args"].items() if k in ("quantity", "by", "about")} for c in memory["calls"]]  # type: ignore[typeddict-item]
+    shown = [
+        {"tool": c["tool"]} | {k: v for k, v in c["args"].items() if k in ("quantity", "by", "about")}
+        for c in memory["calls"]
+    ]  # type: ignore[typeddict-item]
     return f"Before: {memory.get('question', '')} {json.dumps({'calls': shown}, ensure_ascii=False)}\n"
 
 

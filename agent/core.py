@@ -130,7 +130,7 @@ class Agent:
         generator withdraws the question."""
         turn = self._turn(question, role, customer)
         remember = session is not None and self._sessions is not None
-        graph = self._sessions if remember else self._alone
+        graph: Any = self._sessions if remember else self._alone
         thread = session if session is not None else uuid.uuid4().hex
         begun = time.perf_counter()
         with self._one_at_a_time(session):
@@ -154,7 +154,9 @@ class Agent:
             raise BadQuestion(f"unknown role {role!r}: use service or merchandiser.")
         if customer is not None and not self.shop.has_customer(customer):
             raise BadQuestion(f"there is no customer {customer!r} in this shop: check the number.")
-        return Turn(text, cast(Role, role), customer, emit=lambda _: None, cancel=threading.Event(), memory={})
+        return Turn(
+            text, cast(Role, role), customer, emit=lambda _: None, cancel=threading.Event(), memory={}
+        )
 
     @contextmanager
     def _one_at_a_time(self, session: str | None) -> Iterator[None]:

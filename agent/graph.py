@@ -74,7 +74,12 @@ def _finish(steps: Steps) -> Callable[..., SessionState]:
         turn.emit(FinalEvent(reply))
         calls = [c for c in turn.calls if c.tool not in PSEUDO] if turn.traces else []
         memory = conversation.remembered(
-            turn.links.text or turn.question, turn.language, turn.subject, calls, state.get("memory", {}), turn.pending
+            turn.links.text or turn.question,
+            turn.language,
+            turn.subject,
+            calls,
+            state.get("memory", {}),
+            turn.pending,
         )
         return {"messages": [HumanMessage(turn.question), AIMessage(reply.answer)], "memory": memory}
 

@@ -34,7 +34,9 @@ _AMOUNT = re.compile(
     r"[$￥¥€£]\s?\d[\d,.]*|\d[\d,.]*\s?(?:dollars?|usd|美元|元|块钱?)|\d+(?:\.\d+)?\s?[%％]", re.IGNORECASE
 )
 _AHEAD = re.compile(r"\b(?:with)?in\s+(?:the\s+next\s+)?\d+\s+days?|\bnext\s+\d+\s+(?:days?|weeks?|months?)|(?:未来|今后|接下来)(?:的)?\s*\d*\s*(?:个)?[天周月]?|\d+天(?:之?内|以内)", re.IGNORECASE)  # fmt: skip
-_COUNT_EN = re.compile(r"(?<![\w.$#-])(\d{1,4}|" + "|".join(_COUNT_WORDS) + r")(?![\w.%-])", re.IGNORECASE | re.ASCII)
+_COUNT_EN = re.compile(
+    r"(?<![\w.$#-])(\d{1,4}|" + "|".join(_COUNT_WORDS) + r")(?![\w.%-])", re.IGNORECASE | re.ASCII
+)
 _COUNT_ZH = re.compile(
     r"(?:前|最\w{0,2}的)?\s*(\d{1,4}|[一二两三四五六七八九十]{1,3})\s*(?:个|种|位|名|款|样|件|类|大|条)"
 )

@@ -1,15 +1,16 @@
 """Periods named in a question, relative to the last day of the data.
 
 "Last month" is the calendar month before the one that the data ends in; "this month" the one it
-ends in; "last 30 days" the 30 days up to the last day; a month without a year is the latest such
-month that the data touches.
+ends in; "last 30 days" the 30 days up to the last day; a month, quarter or half without a year is the
+latest such one that the data touches, unless a neighbour in the same list or range names the year.
 """
 
 from __future__ import annotations
 
 import calendar
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 _EN_MONTHS = {name.lower(): i for i, name in enumerate(calendar.month_name) if name} | {
@@ -66,18 +67,94 @@ def month_span(year: int, first: int, last: int | None = None) -> tuple[date, da
     return date(year, first, 1), date(year, last, calendar.monthrange(year, last)[1])
 
 
+Days = tuple[date, date]
+
+
 def find_periods(text: str, first_day: date, last_day: date) -> list[Period]:
-    """Return the periods named in a text, in order, none overlapping; longer forms win."""
-    found: list[Period] = []
+    """Return the periods named in a text, in order, none overlapping; longer forms win. Two that are
+    joined as a range ("March to May") are one period, two in a list ("March and May") are two."""
+    found: list[_Named] = []
     for pattern, build in _RULES:
         for match in pattern.finditer(text):
             span = match.span()
             if any(span[0] < p.span[1] and p.span[0] < span[1] for p in found):
                 continue
-            days = build(match, first_day, last_day)
+            days = build(match, last_day)
             if days is not None:
-                found.append(Period(days[0], days[1], match.group().strip(), span, days[0] > last_day))
-    return sorted(found, key=lambda p: p.span)
+                found.append(_Named(*days, span, _floats(match)))
+    joined = _joined(text, sorted(found, key=lambda p: p.span))
+    return [Period(p.start, p.end, text[slice(*p.span)].strip(), p.span, p.start > last_day) for p in joined]
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A period on the way: `floats` where no year was named, so that a neighbour's may hold."""
+
+    start: date
+    end: date
+    span: tuple[int, int]
+    floats: bool
+
+    def moved(self, years: int) -> _Named:
+        """Return the same months or days, some years later; whole months stay whole (February)."""
+        year = min(max(self.end.year + years, 2), 9998)
+        last = calendar.monthrange(year, self.end.month)[1]
+        whole = self.start.day == 1 and (self.end + timedelta(days=1)).day == 1
+        end = date(year, self.end.month, last if whole else min(self.end.day, last))
+        first_year = year - (self.end.year - self.start.year)
+        days = calendar.monthrange(first_year, self.start.month)[1]
+        return replace(self, start=date(first_year, self.start.month, min(self.start.day, days)), end=end)
+
+
+def _floats(match: re.Match[str]) -> bool:
+    groups = match.groupdict()
+    return "y" in groups and not any(groups.get(g) for g in ("y", "y0", "rel"))
+
+
+_RANGE = re.compile(r"\s*(?:to|until|till|through|up\s+to|[–—~-]|至|到)\s*(?:the\s+)?", re.IGNORECASE)
+_BETWEEN = re.compile(r"\s*(?:and|和|与)\s*", re.IGNORECASE)
+_LIST = re.compile(r"\s*(?:,|，|、|/|(?:,\s*)?(?:and|or|vs\.?|versus|than|with|compared\s+(?:to|with))|和|与|跟|及|还是|比|对比)\s*(?:in\s+|to\s+)?", re.IGNORECASE)  # fmt: skip
+
+
+def _joined(text: str, periods: list[_Named]) -> list[_Named]:
+    done: list[_Named] = []
+    for period in periods:
+        if not done:
+            done.append(period)
+            continue
+        before = done[-1]
+        gap = text[before.span[1] : period.span[0]]
+        if _is_range(text, before, period, gap):
+            begin, end = _same_year(before, period)
+            if begin.start > end.end:
+                begin = begin.moved(-1)
+            if begin.start <= end.end:
+                done[-1] = _Named(
+                    begin.start, end.end, (before.span[0], period.span[1]), begin.floats and end.floats
+                )
+                continue
+        elif _LIST.fullmatch(gap):
+            done[-1], period = _same_year(before, period)
+        done.append(period)
+    return done
+
+
+def _is_range(text: str, a: _Named, b: _Named, gap: str) -> bool:
+    if _RANGE.fullmatch(gap):
+        return True
+    between = re.search(r"\bbetween\s+(?:the\s+)?$", text[: a.span[0]], re.IGNORECASE) or re.match(
+        r"\s*之间", text[b.span[1] :]
+    )
+    return bool(between and _BETWEEN.fullmatch(gap))
+
+
+def _same_year(a: _Named, b: _Named) -> tuple[_Named, _Named]:
+    """Give the one that names no year the other's."""
+    if a.floats and not b.floats:
+        return replace(a.moved(b.start.year - a.start.year), floats=False), b
+    if b.floats and not a.floats:
+        return a, replace(b.moved(a.start.year - b.start.year), floats=False)
+    return a, b
 
 
 def _shift_month(day: date, by: int) -> tuple[int, int]:
@@ -89,73 +166,112 @@ def _latest_year(month: int, last_day: date) -> int:
     return last_day.year if month <= last_day.month else last_day.year - 1
 
 
-def _season(name: str, year: int) -> tuple[date, date]:
+_REL_YEARS = {
+    "去年": -1,
+    "今年": 0,
+    "明年": 1,
+    "前年": -2,
+    "last year": -1,
+    "this year": 0,
+    "next year": 1,
+    "the year": 0,
+}
+
+
+def _named_year(m: re.Match[str], last: date) -> int | None:
+    """Return the year that a match names, by number or relative to the data; None where it does not."""
+    groups = m.groupdict()
+    for group in ("y", "y0"):
+        if groups.get(group):
+            return int(groups[group])
+    rel = " ".join((groups.get("rel") or "").lower().split())
+    return last.year + _REL_YEARS[rel] if rel in _REL_YEARS else None
+
+
+def _season(name: str, year: int) -> Days:
     if name in ("winter", "冬"):
         return date(year, 12, 1), date(year + 1, 2, calendar.monthrange(year + 1, 2)[1])
     return month_span(year, *_SEASONS[name])
 
 
-def _en_month(m: re.Match[str], first: date, last: date) -> tuple[date, date] | None:
-    if m["m"] == "may" and not re.search(
-        r"\b(?:in|of|since|from|to|last|for)\s+$", m.string[: m.start()], re.I
-    ):
-        return None  # the verb
-    begin = _EN_MONTHS[m["m"].lower()]
-    until = _EN_MONTHS[m["m2"].lower()] if m["m2"] else begin
-    year = int(m["y"]) if m["y"] else _latest_year(until, last)
-    if m["d"]:
-        try:
-            day = date(year, begin, int(m["d"]))
-        except ValueError:
-            return None
-        return day, day
-    return (
-        month_span(year, begin, until)
-        if until >= begin
-        else (month_span(year - 1, begin)[0], month_span(year, until)[1])
-    )
+_VERB_MAY = re.compile(
+    r"\s+(?:i|we|you|he|she|they|it|be|not|also|have|customers?|(?:the|this|that|our)\s+\w+)\b", re.IGNORECASE
+)
+_OF_MAY = re.compile(r"\b(?:in|of|since|from|to|last|for|during|until|through|and|or|between|by|before|after|than|\d(?:st|nd|rd|th)?)\s+$", re.IGNORECASE)  # fmt: skip
 
 
-def _zh_month(m: re.Match[str], first: date, last: date) -> tuple[date, date] | None:
-    begin = chinese_number(m["m"])
-    until = chinese_number(m["m2"]) if m["m2"] else begin
-    if not begin or not until or begin > 12 or until > 12:
+def _en_month(m: re.Match[str], last: date) -> Days | None:
+    if m["m"].lower() == "may" and not m["y"] and not m["d"]:
+        told = _OF_MAY.search(m.string[: m.start()])
+        if not told and (m["m"] == "may" or _VERB_MAY.match(m.string[m.end() :])):
+            return None  # the verb
+    month, days = _EN_MONTHS[m["m"].lower()], [m[g] for g in ("d0", "d", "d2") if m[g]]
+    return _month_days(int(m["y"]) if m["y"] else _latest_year(month, last), month, days)
+
+
+def _zh_month(m: re.Match[str], last: date) -> Days | None:
+    begin = chinese_number(m["m0"]) if m["m0"] else None
+    until = chinese_number(m["m"])
+    if not until or until > 12 or (begin is not None and not 1 <= begin <= 12):
         return None
-    year = last.year + {"去年": -1, "今年": 0, "明年": 1, "前年": -2}[m["rel"]] if m["rel"] else (
-        int(m["y"]) if m["y"] else _latest_year(until, last))  # fmt: skip
-    if m["d"]:
-        try:
-            day = date(year, begin, chinese_number(m["d"]) or 0)
-        except ValueError:
-            return None
-        return day, day
-    return month_span(year, begin, max(begin, until))
+    year = _named_year(m, last) or _latest_year(until, last)
+    if begin is not None:
+        return month_span(year - 1 if begin > until else year, begin)[0], month_span(year, until)[1]
+    return _month_days(year, until, [str(chinese_number(m[g]) or 0) for g in ("d", "d2") if m[g]])
 
 
-def _quarter(m: re.Match[str], first: date, last: date) -> tuple[date, date] | None:
-    groups = m.groupdict()
-    q = chinese_number(next(groups[g] for g in ("q", "q2") if groups.get(g))) or 0
-    words = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": 4}
-    q = q or words.get((groups.get("q2") or "").lower(), 0)
-    if not 1 <= q <= 4:
+def _month_days(year: int, month: int, days: list[str]) -> Days | None:
+    """Return the month, or its day or run of days; None for a day that it does not have."""
+    if not days:
+        return month_span(year, month)
+    try:
+        begin, until = date(year, month, int(days[0])), date(year, month, int(days[-1]))
+    except ValueError:
         return None
-    year = int(groups["y"]) if groups.get("y") else last.year
-    return month_span(year, 3 * q - 2, 3 * q)
+    return (begin, until) if begin <= until else None
 
 
-def _relative(m: re.Match[str], first: date, last: date) -> tuple[date, date] | None:
+_ORDINALS = {
+    "first": 1,
+    "second": 2,
+    "third": 3,
+    "fourth": 4,
+    "last": 4,
+    "1st": 1,
+    "2nd": 2,
+    "3rd": 3,
+    "4th": 4,
+}
+
+
+def _quarter(m: re.Match[str], last: date) -> Days | None:
+    word = m["q"].lower()
+    number = _ORDINALS.get(word) or chinese_number(word) or 0
+    if not 1 <= number <= 4:
+        return None
+    year = _named_year(m, last)
+    if year is None:
+        year = _latest_year(3 * number - 2, last)
+    return month_span(year, 3 * number - 2, 3 * number)
+
+
+def _half(m: re.Match[str], last: date) -> Days | None:
+    late = m["h"].lower() in ("second", "2nd", "下", "2")
+    year = _named_year(m, last)
+    if year is None:
+        year = _latest_year(7 if late else 1, last)
+    return month_span(year, 7, 12) if late else month_span(year, 1, 6)
+
+
+def _relative(m: re.Match[str], last: date) -> Days | None:
     word = m.group().lower()
-    if "half" in word or "半年" in word:
-        late = "second" in word or "下半年" in word
-        return month_span(last.year, 7, 12) if late else month_span(last.year, 1, 6)
     step = (
-        -1
-        if re.search(r"last|previous|past|上|去", word)
-        else 1
-        if re.search(r"next|coming|下|明", word)
-        else 0
+        -1 if re.search(r"last|previous|上|去", word) else 1 if re.search(r"next|coming|下|明", word) else 0
     )
-    step = -2 if "前年" in word or "before last" in word else step
+    step = -2 if "前年" in word else step
+    if re.search(r"quarter|季", word):
+        year, month = _shift_month(date(last.year, last.month - (last.month - 1) % 3, 1), 3 * step)
+        return month_span(year, month, month + 2)
     if re.search(r"year|年", word):
         return date(last.year + step, 1, 1), date(last.year + step, 12, 31)
     if re.search(r"month|月", word):
@@ -169,21 +285,25 @@ def _relative(m: re.Match[str], first: date, last: date) -> tuple[date, date] | 
     return day, day
 
 
-def _rolling(m: re.Match[str], first: date, last: date) -> tuple[date, date] | None:
-    raw = m["n"] or "1"
-    count = int(raw) if raw.isdigit() else chinese_number(raw) or _WORDS.get(raw.lower(), 0)
-    unit = m["u"].lower().rstrip("s")
+def _rolling(m: re.Match[str], last: date) -> Days | None:
+    raw, unit = (m["n"] or "1").lower(), m["u"].lower().rstrip("s")
+    if "half" in raw or "半" in unit:
+        return _months_back(6, last)
+    count = int(raw) if raw.isdigit() else chinese_number(raw) or _WORDS.get(raw, 0)
     if not count:
         return None
     if unit in _UNIT_DAYS:
         return last - timedelta(days=count * _UNIT_DAYS[unit] - 1), last
-    months = count * (12 if unit in ("year", "年") else 1)
-    year, month = _shift_month(last + timedelta(days=1), -months)
+    return _months_back(count * (12 if unit in ("year", "年") else 1), last)
+
+
+def _months_back(months: int, last: date) -> Days:
     ahead = last + timedelta(days=1)
+    year, month = _shift_month(ahead, -months)
     return date(year, month, min(ahead.day, calendar.monthrange(year, month)[1])), last
 
 
-def _seasonal(m: re.Match[str], first: date, last: date) -> tuple[date, date] | None:
+def _seasonal(m: re.Match[str], last: date) -> Days | None:
     name = m["s"].lower()
     if m["y"]:
         year = int(m["y"])
@@ -199,22 +319,27 @@ def _seasonal(m: re.Match[str], first: date, last: date) -> tuple[date, date] | 
     return _season(name, year)
 
 
-def _year(m: re.Match[str], first: date, last: date) -> tuple[date, date] | None:
+def _year(m: re.Match[str], last: date) -> Days | None:
     year = int(m["y"])
     until = int(m["y2"]) if m.groupdict().get("y2") else year
     return date(year, 1, 1), date(max(year, until), 12, 31)
 
 
-def _iso(m: re.Match[str], first: date, last: date) -> tuple[date, date] | None:
+def _numeric(m: re.Match[str], last: date) -> Days | None:
+    """A date in figures: year first, or month/day/year (day first where the month cannot be)."""
+    groups = m.groupdict()
+    year, month, day = int(m["y"]), int(m["mm"]), int(m["dd"]) if m["dd"] else None
+    if not groups.get("first") and day is not None and month > 12:
+        month, day = day, month
     try:
-        begin = date.fromisoformat(m["a"])
-        until = date.fromisoformat(m["b"]) if m["b"] else begin
+        if day is None:
+            return month_span(year, month) if 1 <= month <= 12 else None
+        return date(year, month, day), date(year, month, day)
     except ValueError:
         return None
-    return begin, max(begin, until)
 
 
-def _since(m: re.Match[str], first: date, last: date) -> tuple[date, date] | None:
+def _since(m: re.Match[str], last: date) -> Days | None:
     begin = _EN_MONTHS[m["m"].lower()]
     year = int(m["y"]) if m["y"] else _latest_year(begin, last)
     return date(year, begin, 1), max(last, date(year, begin, 1))
@@ -228,23 +353,34 @@ def _rule(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-_RULES = (
-    (_rule(r"(?P<a>\d{4}-\d{2}-\d{2})(?:\s*(?:to|until|–|-|至|到)\s*(?P<b>\d{4}-\d{2}-\d{2}))?"), _iso),
-    (_rule(rf"\bsince\s+(?P<m>{_MONTH})\b\.?(?:,?\s*(?P<y>(?:19|20)\d\d))?"), _since),
-    (_rule(rf"\b(?P<m>{_MONTH})\b\.?(?:\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\d))?"
-           rf"(?:\s*(?:to|until|through|and|–|-)\s*(?P<m2>{_MONTH})\b)?(?:,?\s*(?:of\s+)?(?P<y>(?:19|20)\d\d))?"), _en_month),
-    (_rule(rf"(?:(?P<rel>去年|今年|明年|前年)|(?P<y>(?:19|20)\d\d)年)?(?:的)?(?P<m>{_ZH_NUM})月(?:份)?(?:(?P<d>{_ZH_NUM})[日号])?"
-           rf"(?:\s*(?:至|到|和|-|–)\s*(?P<m2>{_ZH_NUM})月(?:份)?)?"), _zh_month),
-    (_rule(r"(?:(?P<y>(?:19|20)\d\d)年?\s*)?第(?P<q>[一二三四1-4])(?:个)?季度"), _quarter),
-    (_rule(r"\bQ(?P<q>[1-4])\b(?:\s*(?:of\s*)?(?P<y>(?:19|20)\d\d))?"), _quarter),
-    (_rule(r"\b(?:the\s+)?(?P<rel>last|past|this|next)?\s*\b(?P<s>spring|summer|autumn|winter)\b(?:\s*(?:of\s*)?(?P<y>(?:19|20)\d\d))?"), _seasonal),
-    (_rule(r"\b(?:in\s+the|in|(?P<rel>last|this|next))\s+(?P<s>fall)\b(?:\s*(?:of\s*)?(?P<y>(?:19|20)\d\d))?"), _seasonal),
-    (_rule(r"(?:(?P<rel>去年|今年|明年|上个)|(?P<y>(?:19|20)\d\d)年)?(?:的)?(?P<s>[春夏秋冬])[天季]"), _seasonal),
-    (_rule(r"\b(?:in\s+|over\s+|during\s+)?(?:the\s+)?(?:last|past|previous)\s+(?P<n>\d{1,3}|two|three|four|five|six|seven|ten|twelve|thirty|sixty|ninety)\s+(?P<u>days?|weeks?|months?|years?)\b"), _rolling),
-    (_rule(r"(?:最近|过去|近)(?:的)?(?P<n>\d{1,3}|[一二两三四五六七八九十]{1,3})?(?:个)?(?P<u>天|日|周|星期|月|年)"), _rolling),
-    (_rule(r"\b(?:first|second)\s+half(?:\s+of\s+(?:the\s+|this\s+)?year)?\b|[上下]半年"), _relative),
-    (_rule(r"\b(?:last|previous|this|next|coming)\s+(?:year|month|week)\b|前年|去年|今年|明年|上个?月|这个?月|本月|下个?月|上个?(?:周|星期)|这个?(?:周|星期)|本周|下个?(?:周|星期)"), _relative),
+_Y = r"(?:19|20)\d\d"
+_DAY = r"\d{1,2}(?:st|nd|rd|th)?"
+_D = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
+_OF_YEAR = rf"(?:,?\s*(?:of\s+)?(?:the\s+)?(?:(?P<y>{_Y})|(?P<rel>last\s+year|this\s+year|next\s+year|(?<=the\s)year))\b)?"
+_ZH_YEAR = rf"(?:(?P<rel>去年|今年|明年|前年)|(?P<y>{_Y})年?)?(?:的)?"
+_RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Days | None]], ...] = (
+    (_rule(rf"(?<![\d.])(?P<first>(?P<y>{_Y}))[-/.](?P<mm>\d{{1,2}})(?:[-/.](?P<dd>\d{{1,2}}))?(?![\d-])"), _numeric),
+    (_rule(rf"(?<![\d./])(?P<mm>\d{{1,2}})/(?P<dd>\d{{1,2}})/(?P<y>{_Y})(?!\d)"), _numeric),
+    (_rule(rf"\bsince\s+(?P<m>{_MONTH})\b\.?(?:,?\s*(?P<y>{_Y}))?"), _since),
+    (_rule(rf"(?<!\btop )(?<!\bbest )\b(?:(?P<d0>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?)?(?P<m>{_MONTH})\b\.?"
+           rf"(?:\s+(?:the\s+)?{_D}\b(?!\d)(?:\s*(?:to|until|through|–|-)\s*(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\s*(?:{_MONTH})))?)?"
+           rf"(?:,?\s*(?:of\s+)?(?P<y>{_Y})\b)?"), _en_month),
+    (_rule(rf"{_ZH_YEAR}(?:(?P<m0>{_ZH_NUM})月?(?:至|到|-|–))?(?P<m>{_ZH_NUM})月(?:份)?(?:(?P<d>{_ZH_NUM})[日号]?(?:(?:至|到|-|–)(?P<d2>{_ZH_NUM}))?[日号])?"), _zh_month),
+    (_rule(rf"{_ZH_YEAR}第?(?P<q>[一二三四1-4])个?季度"), _quarter),
+    (_rule(rf"(?:\b(?P<y0>{_Y})\s*)?(?<![A-Za-z])Q(?P<q>[1-4])\b{_OF_YEAR}"), _quarter),
+    (_rule(rf"\b(?:the\s+)?(?P<q>first|second|third|fourth|1st|2nd|3rd|4th)\s+quarter\b{_OF_YEAR}"), _quarter),
+    (_rule(rf"\b(?:the\s+)?(?P<q>last)\s+quarter\s+of\s+(?:the\s+)?(?:(?P<y>{_Y})|(?P<rel>last\s+year|this\s+year|year))\b"), _quarter),
+    (_rule(rf"\b(?:the\s+)?(?P<h>first|second|1st|2nd)\s+half\b{_OF_YEAR}"), _half),
+    (_rule(rf"(?:\b(?P<y0>{_Y})\s*)?(?<![A-Za-z])H(?P<h>[12])\b{_OF_YEAR}"), _half),
+    (_rule(rf"{_ZH_YEAR}(?P<h>[上下])半年"), _half),
+    (_rule(rf"\b(?:the\s+)?(?P<rel>last|past|this|next)?\s*\b(?P<s>spring|summer|autumn|winter)\b(?:\s*(?:of\s*)?(?P<y>{_Y}))?"), _seasonal),
+    (_rule(rf"\b(?:in\s+the|in|(?P<rel>last|this|next))\s+(?P<s>fall)\b(?:\s*(?:of\s*)?(?P<y>{_Y}))?"), _seasonal),
+    (_rule(rf"(?:(?P<rel>去年|今年|明年|上个)|(?P<y>{_Y})年)?(?:的)?(?P<s>[春夏秋冬])[天季]"), _seasonal),
+    (_rule(r"\b(?:in\s+|over\s+|during\s+)?(?:the\s+)?(?:last|past|previous)\s+(?P<n>\d{1,3}|two|three|four|five|six|seven|ten|twelve|thirty|sixty|ninety|half\s+(?:a\s+)?)\s*(?P<u>days?|weeks?|months?|years?)\b"), _rolling),
+    (_rule(r"\b(?:in\s+|over\s+|during\s+)?(?:the\s+)?past\s+(?P<n>)(?P<u>week|month|year)\b"), _rolling),
+    (_rule(r"(?:最近|过去|近)(?:的)?(?P<n>\d{1,3}|[一二两三四五六七八九十]{1,3})?(?:个)?(?P<u>天|日|周|星期|月|年|半年)"), _rolling),
+    (_rule(r"\b(?:last|previous|this|next|coming)\s+(?:year|month|week|quarter)\b|前年|去年|今年|明年|上个?月|这个?月|本月|下个?月|上个?(?:周|星期)|这个?(?:周|星期)|本周|下个?(?:周|星期)|(?:上|下|这)个?季度|本季度"), _relative),
     (_rule(r"\byesterday\b|\btoday\b|\btomorrow\b|昨天|今天|明天"), _relative),
-    (_rule(r"\b(?P<y>(?:19|20)\d\d)(?:\s*(?:to|until|–|-)\s*(?P<y2>(?:19|20)\d\d))?\b(?!\s*(?:年|customers?|units?|trips?))"), _year),
-    (_rule(r"(?P<y>(?:19|20)\d\d)年(?:(?:至|到|-|–)(?P<y2>(?:19|20)\d\d)年)?"), _year),
+    (_rule(rf"\b(?P<y>{_Y})(?:\s*(?:to|until|–|-)\s*(?P<y2>{_Y}))?\b(?![-/.]\d)(?!\s*(?:年|customers?|units?|trips?))"), _year),
+    (_rule(rf"(?P<y>{_Y})年(?:(?:至|到|-|–)(?P<y2>{_Y})年)?"), _year),
 )  # fmt: skip

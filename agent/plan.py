@@ -101,11 +101,16 @@ def _options(name: str, schema: Mapping[str, Any], subject: Subject, shop: Shop)
     one = [k for k, v in linked.items() if len(v) == 1]
     # A thing that is named alone narrows the figure; what is not named is what to break it down by.
     kept = [d for d in found if d not in one] if set(found) - set(one) - {"none"} else found
-    return kept or ["none"]
+    return kept if cues.asks_share(text) or set(kept) - set(one) else ["none"]
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 def _form(tool: Tool, subject: Subject, shop: Shop) -> dict[str, Any]:
@@ -151,7 +156,10 @@ def _bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> Iterable[Cal
                 args[name] = True
     if not any(s.get("x-period") for s in tool.parameters.values()) or not links.periods:
         return [Call(tool.name, args)]
-    return [Call(tool.name, args | {"start": p.start.isoformat(), "end": p.end.isoformat()}) for p in links.periods]
+    return [
+        Call(tool.name, args | {"start": p.start.isoformat(), "end": p.end.isoformat()})
+        for p in links.periods
+    ]
 
 
 def filters(subject: Subject) -> dict[str, Any]:
@@ -240,4 +248,3 @@ def _complete(call: dict[str, Any], subject: Subject) -> dict[str, Any]:
         if schema.get("x-entity") in _ENTITIES and len(subject.keys(schema["x-entity"])) > 1
     }
     return {**call, **several}
-

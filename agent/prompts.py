@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import string
 from functools import cache
 from importlib import resources
@@ -26,7 +27,9 @@ class Prompts:
         try:
             return (self._folder / name).read_text(encoding="utf-8")
         except OSError as error:
-            raise PromptError(f"the prompt file {self._folder / name} cannot be read: {error.strerror}") from error
+            raise PromptError(
+                f"the prompt file {self._folder / name} cannot be read: {error.strerror}"
+            ) from error
 
     def fill(self, name: str, **variables: str) -> str:
         """Return prompt `name` with its variables filled in; PromptError names a missing one."""
@@ -48,6 +51,26 @@ def _fill(text: str, name: str, variables: dict[str, str]) -> str:
     if missing:
         raise PromptError(f"prompt {name} needs the variable {missing[0]!r}, which was not given")
     return text.format(**variables)
+
+
+@cache
+def _wording() -> dict[str, Any]:
+    return yaml.safe_load((resources.files("prompts") / "wording.yaml").read_text(encoding="utf-8"))
+
+
+def pattern(name: str) -> re.Pattern[str]:
+    """Return one wording pattern, its alternatives joined; case is ignored."""
+    return re.compile("|".join(_wording()[name]), re.IGNORECASE)
+
+
+def patterns(name: str) -> dict[str, re.Pattern[str]]:
+    """Return a group of wording patterns by name."""
+    return {key: re.compile("|".join(parts), re.IGNORECASE) for key, parts in _wording()[name].items()}
+
+
+def word_list(name: str) -> list[str]:
+    """Return the words of a list in prompts/."""
+    return (resources.files("prompts") / f"{name}.txt").read_text(encoding="utf-8").split()
 
 
 @cache

@@ -151,7 +151,9 @@ class Steps:
         if stated:
             self._outside(turn, stated[0].text)
         elif links.pronoun and not turn.subject.customers:
-            turn.end("clarify", self._say(turn, "which_customer"), {"need": "customer", "question": links.text})
+            turn.end(
+                "clarify", self._say(turn, "which_customer"), {"need": "customer", "question": links.text}
+            )
 
     def _outside(self, turn: Turn, asked: str) -> None:
         info = self._s.shop.info
@@ -164,7 +166,9 @@ class Steps:
         with _timed(turn, "plan"):
             if not turn.calls:
                 asking = conversation.for_planning(turn.subject)
-                turn.emit(StepEvent(self._text(turn, both(en="Working out what to look up", zh="正在分析问题"))))
+                turn.emit(
+                    StepEvent(self._text(turn, both(en="Working out what to look up", zh="正在分析问题")))
+                )
                 turn.calls = bind(self._raw_plan(turn, asking), asking)
             self._review(turn)
 
@@ -194,7 +198,9 @@ class Steps:
                 turn.end("clarify", self._say(turn, "which_thing", term=label(term), choices=answer.choices(shown, turn.language)),
                          {"need": "choice", "question": links.text, "things": [list(t) for t in things]})  # fmt: skip
                 return
-            if links.terms and not any(links.keys(k) for k in ("category", "department", "type", "product", "brand", "segment")):
+            if links.terms and not any(
+                links.keys(k) for k in ("category", "department", "type", "product", "brand", "segment")
+            ):
                 self._unknown_term(turn)
                 return
         ahead = [p for p in links.periods if p.future]
@@ -225,7 +231,11 @@ class Steps:
             self._unknown_term(turn)
         else:
             example = str(self._s.shop.keys("customer")[0])
-            turn.end("clarify", self._say(turn, "cannot_understand", example=example), {"need": "customer", "question": turn.links.text})
+            turn.end(
+                "clarify",
+                self._say(turn, "cannot_understand", example=example),
+                {"need": "customer", "question": turn.links.text},
+            )
 
     def _hand_over(self, turn: Turn) -> None:
         customers = turn.subject.customers
@@ -251,7 +261,11 @@ class Steps:
                 with ThreadPoolExecutor(len(turn.calls)) as pool:
                     turn.traces = list(pool.map(self._run, turn.calls))
             for trace in turn.traces:
-                turn.emit(StepEvent(answer.busy_text(TOOLS[trace.tool].busy, trace.args, turn.language), _step(trace)))
+                turn.emit(
+                    StepEvent(
+                        answer.busy_text(TOOLS[trace.tool].busy, trace.args, turn.language), _step(trace)
+                    )
+                )
 
     def _run(self, call: Call) -> Trace:
         trace, begun = Trace(call.tool, dict(call.args)), time.perf_counter()
@@ -285,7 +299,11 @@ class Steps:
         used = {t.args.get("category") for t in turn.traces if t.result} & set(turn.subject.derived)
         if not used:
             return ""
-        types = [label(self._s.shop.name("type", t)[turn.language]) for t, c in turn.links.parents.items() if c in used]
+        types = [
+            label(self._s.shop.name("type", t)[turn.language])
+            for t, c in turn.links.parents.items()
+            if c in used
+        ]
         category = label(self._s.shop.name("category", sorted(map(str, used))[0])[turn.language])
         return self._say(turn, "wider", type=listing(types, turn.language), category=category)
 
@@ -295,7 +313,11 @@ class Steps:
         turn.emit(StepEvent(self._text(turn, both(en="Thinking of a next step", zh="正在考虑下一步建议"))))
         try:
             raw, usage = self._s.llm.plan(
-                messages, answer.advice_schema(turn.language), max_tokens=ADVICE_TOKENS, cancel=turn.cancel, slot="answer"
+                messages,
+                answer.advice_schema(turn.language),
+                max_tokens=ADVICE_TOKENS,
+                cancel=turn.cancel,
+                slot="answer",
             )
         except Cancelled:
             raise
@@ -322,7 +344,10 @@ class Steps:
             turn.emit(TokenEvent(turn.fixed))
             text, checked = turn.fixed, verify.Checked(0, 0)
         else:
-            parts = [turn.draft.text or self._say(turn, "lost_facts"), label(turn.advice, 200) if turn.advice else ""]
+            parts = [
+                turn.draft.text or self._say(turn, "lost_facts"),
+                label(turn.advice, 200) if turn.advice else "",
+            ]
             text, checked = "\n\n".join(p for p in parts if p), self._checked(turn)
         return Reply(
             answer=text, language=turn.language, kind=turn.kind,
@@ -351,7 +376,9 @@ class Steps:
 
     def _segments(self, language: Language) -> str:
         shop = self._s.shop
-        return ", ".join(f"{i}. {label(shop.name('segment', k)[language])}" for i, k in enumerate(shop.keys("segment"), 1))
+        return ", ".join(
+            f"{i}. {label(shop.name('segment', k)[language])}" for i, k in enumerate(shop.keys("segment"), 1)
+        )
 
 
 def _step(trace: Trace) -> Step:
@@ -364,4 +391,3 @@ def add_usage(a: Usage, b: Usage) -> Usage:
         a.llm_calls + b.llm_calls, a.prompt_tokens + b.prompt_tokens,
         a.cached_tokens + b.cached_tokens, a.completion_tokens + b.completion_tokens,
     )  # fmt: skip
-

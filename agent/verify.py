@@ -27,7 +27,9 @@ _STATES_EN = re.compile(
 _STATES_ZH = re.compile(
     r"\d|https?:|www\.|@|%|[一二两三四五六七八九十百千万]{1,3}(?:个|种|位|次|倍|成|款|元|天|周|月|年)|[百千]分|最|更|比|超过|高于|低于|多于|少于|因为|由于|因此|所以|"
     r"喜欢|喜爱|爱吃|偏好|经常|总是|从不|常买|是一|都是|属于|价格|折扣|打折|免费|降价|退款|保证|指令|密码|买过|购买了|买了")  # fmt: skip
-_URGES_EN = re.compile(r"^(?:Offer|Suggest|Invite|Consider|Remind|Ask|Send|Show|Thank|Start|Mention|Try|Begin|Give|Put|Follow|Greet|Recommend|Check|Introduce|Point|Use|Plan|Contact|Focus|Test|Target|Highlight|Share)\b")
+_URGES_EN = re.compile(
+    r"^(?:Offer|Suggest|Invite|Consider|Remind|Ask|Send|Show|Thank|Start|Mention|Try|Begin|Give|Put|Follow|Greet|Recommend|Check|Introduce|Point|Use|Plan|Contact|Focus|Test|Target|Highlight|Share)\b"
+)
 _URGES_ZH = re.compile(r"^(?:建议|可以|不妨|先|请|向|给|优先|推荐|考虑|在|主动|下次)")
 
 

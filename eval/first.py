@@ -47,7 +47,11 @@ def run_cases(agent: Agent, truth: Truth, cases: list[dict[str, Any]]) -> list[O
 
 def _report(outcome: Outcome) -> None:
     mark = "right" if not outcome.wrong else "WRONG"
-    print(f"{mark}  {outcome.seconds:5.1f} s  {outcome.case['id']}: {outcome.case['question']}", file=sys.stderr, flush=True)
+    print(
+        f"{mark}  {outcome.seconds:5.1f} s  {outcome.case['id']}: {outcome.case['question']}",
+        file=sys.stderr,
+        flush=True,
+    )
     for why in [*outcome.wrong, *(f"untrue: {u}" for u in outcome.untrue)]:
         print(f"       {why}", file=sys.stderr, flush=True)
 
@@ -99,7 +103,13 @@ def _keep(path: Path, outcomes: list[Outcome]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [
         json.dumps(
-            {"id": o.case["id"], "question": o.case["question"], "wrong": o.wrong, "untrue": o.untrue, "reply": o.reply},
+            {
+                "id": o.case["id"],
+                "question": o.case["question"],
+                "wrong": o.wrong,
+                "untrue": o.untrue,
+                "reply": o.reply,
+            },
             ensure_ascii=False,
             default=str,
         )

@@ -45,7 +45,8 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows for people, where people would want a table: column titles by language, plain cells."""
+    """Rows for people, where people would want a table: column titles by language, plain cells. It is
+    cited as one fact."""
 
     titles: Mapping[str, tuple[str, ...]]
     rows: Mapping[str, tuple[tuple[str, ...], ...]]
@@ -80,14 +81,27 @@ class Tool(Protocol):
     """A typed tool. `parameters` are the arguments that the plan may fill, as JSON-schema
     properties; an argument whose schema has an "x-entity" key takes only what was linked."""
 
-    name: str
-    access: Access
-    describe: str
-    """One line for the planner's prompt: when to use it."""
-    busy: Mapping[str, str]
-    """What the asker reads while it runs, in plain words, by language."""
-    parameters: Mapping[str, Mapping[str, Any]]
-    required: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def access(self) -> Access: ...
+
+    @property
+    def describe(self) -> str:
+        """One line for the planner's prompt: when to use it."""
+        ...
+
+    @property
+    def busy(self) -> Mapping[str, str]:
+        """What the asker reads while it runs, in plain words, by language."""
+        ...
+
+    @property
+    def parameters(self) -> Mapping[str, Mapping[str, Any]]: ...
+
+    @property
+    def required(self) -> tuple[str, ...]: ...
 
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
         """Answer with facts, or raise TryAgain / CannotDo; anything else is our bug."""

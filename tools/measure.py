@@ -20,7 +20,7 @@ _FILTERS = (Dimension.CUSTOMER, Dimension.DEPARTMENT, Dimension.CATEGORY, Dimens
             Dimension.BRAND, Dimension.SEGMENT, Dimension.CAMPAIGN)  # fmt: skip
 _PRODUCT_SIDE = (Dimension.DEPARTMENT, Dimension.CATEGORY, Dimension.TYPE, Dimension.PRODUCT, Dimension.BRAND)
 _SHARED = (Quantity.SPEND, Quantity.UNITS, Quantity.CUSTOMERS, Quantity.BASKETS)
-_FEW = 12
+_FEW = 24
 
 
 class MeasureTool:
@@ -74,7 +74,7 @@ def _asked(shop: Shop, args: Mapping[str, Any]) -> _Asked:
     focus: tuple[str, ...] = ()
     if by is Dimension.ATTRIBUTE and attribute in attributes:
         focus = tuple(f"{attribute}={value}" for value in attributes.pop(attribute))
-    elif by in where:
+    elif by is not None and by in where:
         focus = where.pop(by)
     spec = Measure(
         quantity=Quantity(args["quantity"]), by=by, attribute=attribute, where=where, attributes=attributes,
@@ -145,10 +145,10 @@ def _grouped(shop: Shop, asked: _Asked) -> ToolResult:
         if key not in places:
             facts.append(_fact(where, spec.quantity, 0, _absent(shop, spec, key, noun)))
     rows_shown = result.rows if spec.by in (Dimension.MONTH, Dimension.WEEKDAY) else ranked
-    table = (
-        _table(shop, spec, rows_shown[:50], group) if len(ranked) > len(stated) or len(ranked) > 3 else None
+    wanted = len(stated) < len(ranked) <= _FEW and not asked.focus
+    return ToolResult(
+        tuple(facts), table=_table(shop, spec, rows_shown, group) if wanted else None, full=result
     )
-    return ToolResult(tuple(facts), table=table if not asked.focus else None, full=result)
 
 
 def _stated(asked: _Asked, groups: int) -> int:
