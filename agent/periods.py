@@ -376,10 +376,11 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Days | None
     (_rule(rf"\b(?:the\s+)?(?P<rel>last|past|this|next)?\s*\b(?P<s>spring|summer|autumn|winter)\b(?:\s*(?:of\s*)?(?P<y>{_Y}))?"), _seasonal),
     (_rule(rf"\b(?:in\s+the|in|(?P<rel>last|this|next))\s+(?P<s>fall)\b(?:\s*(?:of\s*)?(?P<y>{_Y}))?"), _seasonal),
     (_rule(rf"(?:(?P<rel>去年|今年|明年|上个)|(?P<y>{_Y})年)?(?:的)?(?P<s>[春夏秋冬])[天季]"), _seasonal),
-    (_rule(r"\b(?:in\s+|over\s+|during\s+)?(?:the\s+)?(?:last|past|previous)\s+(?P<n>\d{1,3}|two|three|four|five|six|seven|ten|twelve|thirty|sixty|ninety|half\s+(?:a\s+)?)\s*(?P<u>days?|weeks?|months?|years?)\b"), _rolling),
+    (_rule(rf"\b(?:in\s+|over\s+|during\s+)?(?:the\s+)?(?:last|past|previous)\s+(?P<n>\d{{1,3}}|{"|".join(_WORDS)}|half\s+(?:a\s+)?)\s*(?P<u>days?|weeks?|months?|years?)\b"), _rolling),
     (_rule(r"\b(?:in\s+|over\s+|during\s+)?(?:the\s+)?past\s+(?P<n>)(?P<u>week|month|year)\b"), _rolling),
     (_rule(r"(?:最近|过去|近)(?:的)?(?P<n>\d{1,3}|[一二两三四五六七八九十]{1,3})?(?:个)?(?P<u>天|日|周|星期|月|年|半年)"), _rolling),
-    (_rule(r"\b(?:last|previous|this|next|coming)\s+(?:year|month|week|quarter)\b|前年|去年|今年|明年|上个?月|这个?月|本月|下个?月|上个?(?:周|星期)|这个?(?:周|星期)|本周|下个?(?:周|星期)|(?:上|下|这)个?季度|本季度"), _relative),
+    (_rule(r"\b(?:last|previous|this|next|coming)\s+(?:year|month|week|quarter)\b"
+           r"|前年|去年|今年|明年|上个?月|这个?月|本月|下个?月|上个?(?:周|星期)|这个?(?:周|星期)|本周|下个?(?:周|星期)|(?:上|下|这)个?季度|本季度"), _relative),
     (_rule(r"\byesterday\b|\btoday\b|\btomorrow\b|昨天|今天|明天"), _relative),
     (_rule(rf"\b(?P<y>{_Y})(?:\s*(?:to|until|–|-)\s*(?P<y2>{_Y}))?\b(?![-/.]\d)(?!\s*(?:年|customers?|units?|trips?))"), _year),
     (_rule(rf"(?P<y>{_Y})年(?:(?:至|到|-|–)(?P<y2>{_Y})年)?"), _year),
