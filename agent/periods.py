@@ -354,7 +354,7 @@ def _rule(pattern: str) -> re.Pattern[str]:
 
 
 _Y = r"(?:19|20)\d\d"
-_DAY = r"\d{1,2}(?:st|nd|rd|th)?"
+_NUMBER_WORDS = "|".join(_WORDS)
 _D = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
 _OF_YEAR = rf"(?:,?\s*(?:of\s+)?(?:the\s+)?(?:(?P<y>{_Y})|(?P<rel>last\s+year|this\s+year|next\s+year|(?<=the\s)year))\b)?"
 _ZH_YEAR = rf"(?:(?P<rel>去年|今年|明年|前年)|(?P<y>{_Y})年?)?(?:的)?"
@@ -376,7 +376,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Days | None
     (_rule(rf"\b(?:the\s+)?(?P<rel>last|past|this|next)?\s*\b(?P<s>spring|summer|autumn|winter)\b(?:\s*(?:of\s*)?(?P<y>{_Y}))?"), _seasonal),
     (_rule(rf"\b(?:in\s+the|in|(?P<rel>last|this|next))\s+(?P<s>fall)\b(?:\s*(?:of\s*)?(?P<y>{_Y}))?"), _seasonal),
     (_rule(rf"(?:(?P<rel>去年|今年|明年|上个)|(?P<y>{_Y})年)?(?:的)?(?P<s>[春夏秋冬])[天季]"), _seasonal),
-    (_rule(rf"\b(?:in\s+|over\s+|during\s+)?(?:the\s+)?(?:last|past|previous)\s+(?P<n>\d{{1,3}}|{"|".join(_WORDS)}|half\s+(?:a\s+)?)\s*(?P<u>days?|weeks?|months?|years?)\b"), _rolling),
+    (_rule(rf"\b(?:in\s+|over\s+|during\s+)?(?:the\s+)?(?:last|past|previous)\s+(?P<n>\d{{1,3}}|{_NUMBER_WORDS}|half\s+(?:a\s+)?)\s*(?P<u>days?|weeks?|months?|years?)\b"), _rolling),
     (_rule(r"\b(?:in\s+|over\s+|during\s+)?(?:the\s+)?past\s+(?P<n>)(?P<u>week|month|year)\b"), _rolling),
     (_rule(r"(?:最近|过去|近)(?:的)?(?P<n>\d{1,3}|[一二两三四五六七八九十]{1,3})?(?:个)?(?P<u>天|日|周|星期|月|年|半年)"), _rolling),
     (_rule(r"\b(?:last|previous|this|next|coming)\s+(?:year|month|week|quarter)\b"
