@@ -14,6 +14,7 @@ from typing import Any, TypedDict
 from agent.events import Language, Role
 from agent.link import Linker, Links
 from agent.plan import Call, Subject, filters
+from agent.prompts import pattern
 from tools import TOOLS
 
 _ELLIPSIS = re.compile(
@@ -21,7 +22,7 @@ _ELLIPSIS = re.compile(
     re.IGNORECASE,
 )
 _ELLIPSIS_END = re.compile(r"呢\W*$|\b(?:instead|too|as well)\W*$", re.IGNORECASE)
-_VERB = re.compile(r"\b(?:why|how (?:much|many|often|likely)|who|when|which|recommend|offer|spend|spent|buy|bought|send|compare|explain|segment)\b|为什么|多少|谁|什么|哪|推荐|怎么|几|介绍|比较", re.IGNORECASE)  # fmt: skip
+_VERB = pattern("own_question")
 _ORDINAL = ((1, r"\b(?:first|1st|former)\b|第一|前者"), (2, r"\b(?:second|2nd)\b|第二"), (3, r"\b(?:third|3rd)\b|第三"),
             (4, r"\b(?:fourth|4th)\b|第四"), (0, r"\b(?:last|latter)\b|最后|后者"))  # fmt: skip
 _SHORT_WORDS, _SHORT_HAN = 7, 14
@@ -78,8 +79,8 @@ def _chosen(question: str, links: Links, things: list[tuple[Any, ...]]) -> tuple
         common = [t for t in things if t in [tuple(a) for a in among]]
         if len(common) == 1:
             return common[0][0], common[0][1]
-    for place, pattern in _ORDINAL:
-        if re.search(pattern, question, re.IGNORECASE) and place <= len(things):
+    for place, word in _ORDINAL:
+        if re.search(word, question, re.IGNORECASE) and place <= len(things):
             return things[place - 1][0], things[place - 1][1]
     if re.fullmatch(r"\W*(?:yes|yeah|yep|sure|right|是|是的|对|对的)\W*", question, re.IGNORECASE) and things:
         return things[0][0], things[0][1]
@@ -164,14 +165,13 @@ def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 def before(asked: Subject, memory: Memory) -> str:
     """Return the line of the planner's prompt that tells the turn before, where the question leans on it."""
-    if not memory.get("calls") or not (
-        asked.links.pronoun or asked.links.same_thing or is_short(asked.links.text)
-    ):
+    calls, links = memory.get("calls"), asked.links
+    if not calls or not (links.pronoun or links.same_thing or is_short(links.text)):
         return ""
     shown = [
         {"tool": c["tool"]} | {k: v for k, v in c["args"].items() if k in ("quantity", "by", "about")}
-        for c in memory["calls"]
-    ]  # type: ignore[typeddict-item]
+        for c in calls
+    ]
     return f"Before: {memory.get('question', '')} {json.dumps({'calls': shown}, ensure_ascii=False)}\n"
 
 

@@ -70,7 +70,7 @@ def breakdowns(
     ]
     if asks_share(text):
         found += [d for d in linked if d not in found]
-        return found + ["none"]
+        return [*found, "none"]
     return found or ["none"]
 
 

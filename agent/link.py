@@ -7,12 +7,12 @@ linked cannot be planned with.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agent import vocabulary
 from agent.lexicon import Lexicon, Match, Named
 from agent.periods import Period, chinese_number, find_periods
+from agent.prompts import pattern
 from customers.errors import Unknown
 from customers.shop import Shop
 
@@ -33,7 +33,7 @@ _SEGMENT = re.compile(r"\b(?:segments?|groups?|clusters?)\s*(?:number|no\.?|#)?\
 _AMOUNT = re.compile(
     r"[$￥¥€£]\s?\d[\d,.]*|\d[\d,.]*\s?(?:dollars?|usd|美元|元|块钱?)|\d+(?:\.\d+)?\s?[%％]", re.IGNORECASE
 )
-_AHEAD = re.compile(r"\b(?:with)?in\s+(?:the\s+next\s+)?\d+\s+days?|\bnext\s+\d+\s+(?:days?|weeks?|months?)|(?:未来|今后|接下来)(?:的)?\s*\d*\s*(?:个)?[天周月]?|\d+天(?:之?内|以内)", re.IGNORECASE)  # fmt: skip
+_AHEAD = pattern("ahead")
 _COUNT_EN = re.compile(
     r"(?<![\w.$#-])(\d{1,4}|" + "|".join(_COUNT_WORDS) + r")(?![\w.%-])", re.IGNORECASE | re.ASCII
 )
@@ -41,13 +41,10 @@ _COUNT_ZH = re.compile(
     r"(?:前|最\w{0,2}的)?\s*(\d{1,4}|[一二两三四五六七八九十]{1,3})\s*(?:个|种|位|名|款|样|件|类|大|条)"
 )
 _KIDS = re.compile(r"\b(?:with|have|having)\s+(?:kids|children)\b|有孩子|有小孩|有子女", re.IGNORECASE)
-_PRONOUN = re.compile(r"\b(?:he|she|him|her|his|hers|they|them|their|this\s+(?:customer|client|shopper|person|one)|that\s+(?:customer|client|shopper|person)|the\s+(?:customer|client|shopper)(?!s|\s+(?:segments?|base|groups?)))\b|[他她](?!们)|这[位个名](?:顾客|客户|用户|人)|该(?:顾客|客户|用户)|那[位个名](?:顾客|客户|用户|人)|(?:^|[^位个名该])(?:顾客|客户)(?:最近)?(?:想要|问我)|其(?=消费|偏好|购买)", re.IGNORECASE)  # fmt: skip
-_SAME_THING = re.compile(r"\b(?:that|this|the\s+same)\s+(?:category|product|segment|campaign|department|brand)\b|[这那该](?:个|种|款)?(?:品类|商品|产品|分群|活动|部门|品牌)", re.IGNORECASE)  # fmt: skip
-_NEW_ONLY = re.compile(r"never\s+(?:bought|tried|purchased|had)|not\s+(?:yet\s+)?(?:bought|tried|purchased)|(?:has|have)n['’]?t\s+(?:bought|tried|purchased)|\bsomething\s+new\b|\bnew\s+(?:products?|items?|things?|to\s+(?:her|him|them))|没(?:有)?(?:买|尝试|购买|试)过|从未(?:买|购买|尝试)|从没(?:买|试)|未曾购买|新(?:商品|产品|东西|品)|没试过", re.IGNORECASE)  # fmt: skip
-_ASCENDING = re.compile(
-    r"\b(?:least|lowest|fewest|smallest|worst|bottom|slowest|poorest)\b|最少|最低|最差|最小|倒数|垫底",
-    re.IGNORECASE,
-)
+_PRONOUN = pattern("pronoun")
+_SAME_THING = pattern("same_thing")
+_NEW_ONLY = pattern("new_only")
+_ASCENDING = pattern("ascending")
 
 
 @dataclass(slots=True)
@@ -114,8 +111,8 @@ class Linker:
         links, free = Links(text), [True] * len(text)
         self._customers(links, free)
         self._numbered(links, free)
-        for pattern in (_AMOUNT, _AHEAD):
-            _take(pattern, text, free)
+        for unused in (_AMOUNT, _AHEAD):
+            _taken(unused, text, free)
         self._ranges(links, free)
         self._periods(links, free)
         self._modifiers(links, free)
@@ -128,8 +125,8 @@ class Linker:
         return links
 
     def _customers(self, links: Links, free: list[bool]) -> None:
-        for pattern in (_CUSTOMER_ZH, _CUSTOMER, _CUSTOMER_ZH_AFTER):
-            for m in pattern.finditer(links.text):
+        for form in (_CUSTOMER_ZH, _CUSTOMER, _CUSTOMER_ZH_AFTER):
+            for m in form.finditer(links.text):
                 if not all(free[m.start() : m.end()]):
                     continue
                 if (
@@ -201,7 +198,7 @@ class Linker:
             if key and all(free[m.start() : m.end()]):
                 links.add("attribute_value", key)
                 _use(free, m.start(), m.end())
-        for m in _taken(_KIDS, links.text, free):
+        if _taken(_KIDS, links.text, free):
             for key in self._attribute_values:
                 if re.fullmatch(r"kids_count=[1-9]\+?", key):
                     links.add("attribute_value", key)
@@ -266,8 +263,8 @@ class Linker:
             self._customer(links, written)
 
     def _terms(self, links: Links, free: list[bool], matches: list[Match]) -> None:
-        for term, start, end in vocabulary.content_terms(links.text, free):
-            things, score = self._lexicon.nearest(term)
+        for term, _start, _end in vocabulary.content_terms(links.text, free):
+            things, _score = self._lexicon.nearest(term)
             if len(things) == 1:
                 links.add(things[0].kind, things[0].key)
             elif things:
@@ -293,16 +290,11 @@ def _use(free: list[bool], start: int, end: int) -> None:
     free[start:end] = [False] * (end - start)
 
 
-def _taken(pattern: re.Pattern[str], text: str, free: list[bool]) -> list[re.Match[str]]:
-    return list(_iter_taken(pattern, text, free))
-
-
-def _iter_taken(pattern: re.Pattern[str], text: str, free: list[bool]) -> Iterator[re.Match[str]]:
-    for m in pattern.finditer(text):
+def _taken(form: re.Pattern[str], text: str, free: list[bool]) -> list[re.Match[str]]:
+    """Return the matches in what is still free of a text, and use it up."""
+    found = []
+    for m in form.finditer(text):
         if all(free[m.start() : m.end()]):
             _use(free, m.start(), m.end())
-            yield m
-
-
-def _take(pattern: re.Pattern[str], text: str, free: list[bool]) -> None:
-    _taken(pattern, text, free)
+            found.append(m)
+    return found

@@ -151,9 +151,8 @@ def _bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> Iterable[Cal
             args[name] = links.counts[0]
         elif schema.get("x-literal"):
             args[name] = links.topic
-        elif modifier := schema.get("x-modifier"):
-            if modifier in links.modifiers:
-                args[name] = True
+        elif (modifier := schema.get("x-modifier")) and modifier in links.modifiers:
+            args[name] = True
     if not any(s.get("x-period") for s in tool.parameters.values()) or not links.periods:
         return [Call(tool.name, args)]
     return [

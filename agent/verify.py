@@ -15,22 +15,15 @@ from dataclasses import dataclass
 from agent.events import Language
 from agent.language import language_of
 from agent.lexicon import SYNONYM, Lexicon
+from agent.prompts import pattern
 from tools.base import Fact
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _CITATION = re.compile(r"\s?\[(\d+)\]")
-_STATES_EN = re.compile(
-    r"\d|https?:|www\.|@|%|\$|\b(?:two|three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|half|twice|double|triple|percent|"
-    r"most|least|best|worst|highest|lowest|biggest|largest|favou?rite|top-selling|more|less|fewer|higher|lower|better|than|often|always|never|"
-    r"usually|because|since|due|as (?:he|she|they|it|the)|so that|who|which|likes?|loves?|prefers?|enjoys?|wants?|buys?|bought|is|are|was|were|has|have|had|"
-    r"price[sd]?|discounts?|free|cheaper|refund|guarantee|ignore|instructions?|password)\b", re.IGNORECASE)  # fmt: skip
-_STATES_ZH = re.compile(
-    r"\d|https?:|www\.|@|%|[一二两三四五六七八九十百千万]{1,3}(?:个|种|位|次|倍|成|款|元|天|周|月|年)|[百千]分|最|更|比|超过|高于|低于|多于|少于|因为|由于|因此|所以|"
-    r"喜欢|喜爱|爱吃|偏好|经常|总是|从不|常买|是一|都是|属于|价格|折扣|打折|免费|降价|退款|保证|指令|密码|买过|购买了|买了")  # fmt: skip
-_URGES_EN = re.compile(
-    r"^(?:Offer|Suggest|Invite|Consider|Remind|Ask|Send|Show|Thank|Start|Mention|Try|Begin|Give|Put|Follow|Greet|Recommend|Check|Introduce|Point|Use|Plan|Contact|Focus|Test|Target|Highlight|Share)\b"
-)
-_URGES_ZH = re.compile(r"^(?:建议|可以|不妨|先|请|向|给|优先|推荐|考虑|在|主动|下次)")
+_STATES_EN = pattern("states_en")
+_STATES_ZH = pattern("states_zh")
+_URGES_EN = pattern("urges_en")
+_URGES_ZH = pattern("urges_zh")
 
 
 @dataclass(frozen=True, slots=True)
