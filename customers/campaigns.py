@@ -51,8 +51,20 @@ def result(con: duckdb.DuckDBPyConnection, campaign_id: str) -> CampaignResult:
         GROUP BY v.category ORDER BY redeemed DESC, v.category LIMIT {TOP}""",
         campaign_id,
     )
+    received, redeemers, redemptions = touched
+    coupons, products = offers
     return CampaignResult(
-        campaign_id, name or campaign_id, kind or "", start, end, *touched, *offers, tuple(categories)
+        campaign_id=campaign_id,
+        name=name or campaign_id,
+        kind=kind or "",
+        start_day=start,
+        end_day=end,
+        received=received,
+        redeemers=redeemers,
+        redemptions=redemptions,
+        coupons=coupons,
+        products=products,
+        top_categories=tuple((str(category), int(count)) for category, count in categories),
     )
 
 
