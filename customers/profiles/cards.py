@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 from customers import values as v
 from customers.catalogue import Catalogue
@@ -24,17 +25,10 @@ class Cards:
     def profile(self, customer_id: str) -> v.Profile:
         """The card of a customer that exists."""
         rows = self._reader.rows
-        (summary,) = rows(
-            "SELECT first_day, last_day, recency_days, baskets, spend, mean_basket, days_between,"
-            " campaigns_received, coupons_redeemed FROM customer_summary WHERE customer_id = ?",
-            [customer_id],
-        )
+        summary = self._summaries[customer_id]
         first_day, last_day, recency, baskets, spend, mean, between, received, redeemed = summary
         months = rows(
             "SELECT month, spend FROM customer_months WHERE customer_id = ? ORDER BY month", [customer_id]
-        )
-        attributes = rows(
-            "SELECT attribute, value FROM attributes WHERE customer_id = ? ORDER BY attribute", [customer_id]
         )
         likely = rows(
             "SELECT category, probability FROM preferences WHERE customer_id = ?"
@@ -44,7 +38,7 @@ class Cards:
         return v.Profile(
             customer_id=customer_id,
             segment=self.segments.get(self._segment_of.get(customer_id, "")),
-            attributes=dict(attributes),
+            attributes=dict(self._attributes.get(customer_id, {})),
             first_day=first_day,
             last_day=last_day,
             recency_days=recency,
@@ -96,6 +90,23 @@ class Cards:
 
     def _category(self, key: str) -> v.Name:
         return self._catalogue.name("category", key)
+
+    @cached_property
+    def _summaries(self) -> dict[str, tuple[Any, ...]]:
+        rows = self._reader.rows(
+            "SELECT customer_id, first_day, last_day, recency_days, baskets, spend, mean_basket, days_between,"
+            " campaigns_received, coupons_redeemed FROM customer_summary"
+        )
+        return {key: tuple(rest) for key, *rest in rows}
+
+    @cached_property
+    def _attributes(self) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for key, attribute, value in self._reader.rows(
+            "SELECT customer_id, attribute, value FROM attributes ORDER BY attribute"
+        ):
+            found.setdefault(key, {})[attribute] = value
+        return found
 
     @cached_property
     def _segment_of(self) -> dict[str, str]:
