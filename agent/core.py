@@ -138,8 +138,14 @@ class Agent:
                 {}, {"configurable": {"thread_id": thread}}, context=turn, stream_mode="custom", durability="exit"
             ) if remember else graph.stream({}, context=turn, stream_mode="custom")  # fmt: skip
             try:
+                final = None
                 for event in running:
-                    yield _whole(event, begun) if isinstance(event, FinalEvent) else event
+                    if isinstance(event, FinalEvent):
+                        final = event  # handed out once the session is saved
+                    else:
+                        yield event
+                if final is not None:
+                    yield _whole(final, begun)
             finally:
                 turn.cancel.set()
                 running.close()
