@@ -7,7 +7,8 @@ linked cannot be planned with.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 
 from agent import vocabulary
 from agent.lexicon import Lexicon, Match, Named
@@ -28,18 +29,31 @@ _CUSTOMER_ZH = re.compile(
     r"((?:\s*(?:、|，|,|和|与|跟|及|或)\s*(?:顾客|客户|用户|会员)?\s*#?\d[A-Za-z0-9_-]*)*)")  # fmt: skip
 _CUSTOMER_ZH_AFTER = re.compile(r"(\d[A-Za-z0-9_-]*)\s*号?(?:这[位个])?(?:顾客|客户|用户|会员)")
 _CAMPAIGN = re.compile(r"\bcampaigns?\s*(?:number|no\.?|#)?\s*(\d+)|(?:活动|营销活动|促销)\s*#?\s?(\d+)|(?:第\s*)?(\d+)\s*[号期]\s*(?:营销)?活动", re.IGNORECASE)  # fmt: skip
-_PRODUCT = re.compile(r"\b(?:products?|items?|sku)\s*(?:number|no\.?|id)?\s*#?\s?(\d{3,})|(?:商品|产品)(?:编号|号)?\s*#?\s?(\d{3,})|#(\d{5,})", re.IGNORECASE)  # fmt: skip
+_PRODUCT = re.compile(r"\b(?:products?|items?|sku)\s*(?:number|no\.?|id)?\s*:?\s*#?\s?(\d{3,}|[A-Za-z]{1,4}[-_]?\d[\w-]*)|(?:商品|产品)(?:编号|号)?\s*[:：]?\s*#?\s?(\d{3,}|[A-Za-z]{1,4}[-_]?\d[A-Za-z0-9_-]*)|#(\d{5,})", re.IGNORECASE)  # fmt: skip
 _SEGMENT = re.compile(r"\b(?:segments?|groups?|clusters?)\s*(?:number|no\.?|#)?\s*(\d{1,2}|[A-Z])\b|(?:分群|群体|人群|细分)\s*#?\s?(\d{1,2}|[A-Z])|第([一二三四五六七八九十\d]+)个?(?:分群|群体|人群)")  # fmt: skip
 _AMOUNT = re.compile(
     r"[$￥¥€£]\s?\d[\d,.]*|\d[\d,.]*\s?(?:dollars?|usd|美元|元|块钱?)|\d+(?:\.\d+)?\s?[%％]", re.IGNORECASE
 )
 _AHEAD = pattern("ahead")
 _COUNT_EN = re.compile(
-    r"(?<![\w.$#-])(\d{1,4}|" + "|".join(_COUNT_WORDS) + r")(?![\w.%-])", re.IGNORECASE | re.ASCII
+    r"(?<![\w.$#-])(\d{1,4}|" + "|".join(_COUNT_WORDS) + r")(?![\w%-]|\.\d|\s?[万千百亿岁元])",
+    re.IGNORECASE | re.ASCII,
 )
+_BARE_ID = re.compile(r"(?<![\w.-])#?([A-Za-z]{0,4}[-_]?\d[\w-]*)(?![\w%]|\.\d|\s?[万千百亿岁元])", re.ASCII)
+# A small number is a customer where the sentence makes it one: "what about 12?", "does 12 buy", "给12推荐".
+_PERSON = re.compile(
+    r"(?:\b(?:about|does|did|is|was|has|will|would|for|offer|give|like|resembles?|and|or|vs\.?|versus|with|than|customers?)|给|那|为|和|跟|与|像|对|比|到|换成|[、,，])\s*$",
+    re.IGNORECASE)  # fmt: skip
+_PERSON_NEXT = re.compile(
+    r"\s*(?:[?？!.。]?$|(?:呢|号|推荐|最|喜欢|会|花|买|更|谁|哪个|的)|(?:or|and|vs\.?|versus|、|,|和|与|跟|还是)\s*\d|"
+    r"(?:like|likes|buy|buys|spend|spends|want|wants|need|needs|prefer|love|in|on|instead|more|most|less|next|to|come|last|usually|shop|be|going)\b|['’]s\b)",
+    re.IGNORECASE)  # fmt: skip
 _COUNT_ZH = re.compile(
     r"(?:前|最\w{0,2}的)?\s*(\d{1,4}|[一二两三四五六七八九十]{1,3})\s*(?:个|种|位|名|款|样|件|类|大|条)"
 )
+_RANGE = re.compile(
+    r"(?<![\d.])(?P<low>\d+(?:\.\d+)?)\s?(?:[kK]|岁|(?P<wan0>万))?\s*(?:-|–|to|至|到)\s*"
+    r"(?P<high>\d+(?:\.\d+)?)\s?(?:[kK]|岁|(?P<wan>万))?(?:元|美元)?")  # fmt: skip
 _KIDS = re.compile(r"\b(?:with|have|having)\s+(?:kids|children)\b|有孩子|有小孩|有子女", re.IGNORECASE)
 _PRONOUN = pattern("pronoun")
 _SAME_THING = pattern("same_thing")
@@ -119,6 +133,7 @@ class Linker:
         matches = self._lexicon.find(text, free)
         for match in matches:
             self._name(links, match, free)
+        self._persons(links, free)
         self._counts(links, free)
         self._bare_customers(links, free)
         self._terms(links, free, matches)
@@ -184,8 +199,8 @@ class Linker:
 
     def _ranges(self, links: Links, free: list[bool]) -> None:
         """Attribute values written as ranges ("45-54", "45 to 54"), over and under, and children."""
-        for m in re.finditer(r"(\d+)\s?[kK]?\s*(?:-|–|to|至|到)\s*(\d+)\s?[kK]?(?:岁)?", links.text):
-            wanted = [m.group(1), m.group(2)]
+        for m in _RANGE.finditer(links.text):
+            wanted = [str(n) for n in _bounds(m)]
             for key in self._attribute_values:
                 if re.findall(r"\d+", key.partition("=")[2]) == wanted and all(free[m.start() : m.end()]):
                     links.add("attribute_value", key)
@@ -207,7 +222,7 @@ class Linker:
         info = self._shop.info
         for period in find_periods(links.text, info.first_day, info.last_day):
             if all(free[slice(*period.span)]):
-                links.periods.append(period)
+                links.periods.append(_inside(period, info.first_day, info.last_day))
                 _use(free, *period.span)
 
     def _modifiers(self, links: Links, free: list[bool]) -> None:
@@ -229,6 +244,16 @@ class Linker:
         for thing in match.things:
             links.add(thing.kind, thing.key)
 
+    def _persons(self, links: Links, free: list[bool]) -> None:
+        """Small numbers that the sentence treats as a person; they would be taken as counts."""
+        for m in _BARE_ID.finditer(links.text):
+            if not all(free[m.start() : m.end()]) or not self._shop.has_customer(m.group(1)):
+                continue
+            before, after = links.text[: m.start()], links.text[m.end() :]
+            if _PERSON.search(before) and _PERSON_NEXT.match(after):
+                links.add("customer", m.group(1))
+                _use(free, m.start(), m.end())
+
     def _counts(self, links: Links, free: list[bool]) -> None:
         for m in _taken(_COUNT_ZH, links.text, free):
             value = chinese_number(m.group(1))
@@ -245,7 +270,7 @@ class Linker:
 
     def _bare_customers(self, links: Links, free: list[bool]) -> None:
         """A number that is left over, counts nothing and is a customer's id, is that customer."""
-        for m in re.finditer(r"(?<![\w.-])#?([A-Za-z]{0,4}[-_]?\d[\w-]*)(?![\w%])", links.text, re.ASCII):
+        for m in _BARE_ID.finditer(links.text):
             if not all(free[m.start() : m.end()]):
                 continue
             if self._shop.has_customer(m.group(1)):
@@ -271,9 +296,20 @@ class Linker:
                 links.ambiguous.append((term, things))
             else:
                 links.terms.append(term)
-        named = [m.text for m in matches if m.things[0].kind in ("category", "type", "department")]
+        named = [
+            re.sub(r"^(?:the|an?)\s+", "", m.text, flags=re.IGNORECASE)
+            for m in matches
+            if m.things[0].kind in ("category", "type", "department")
+            and m.text.lower() not in vocabulary.NEVER_NAMES
+        ]
         links.parents = {t: self._category_of[t] for t in links.keys("type") if t in self._category_of}
         links.topic = " ".join(dict.fromkeys([*named, *links.terms])).strip()
+
+
+def _bounds(m: re.Match[str]) -> tuple[int, int]:
+    """The two ends of a range, in thousands where it is written in ten thousands (万)."""
+    scale = 10 if m["wan"] or m["wan0"] else 1
+    return round(float(m["low"]) * scale), round(float(m["high"]) * scale)
 
 
 def _counted(text: str, end: int) -> bool:
@@ -284,6 +320,13 @@ def _counted(text: str, end: int) -> bool:
             after,
         )
     )
+
+
+def _inside(period: Period, first: date, last: date) -> Period:
+    """A period that the data covers in part, as far as it does; others as they are."""
+    if period.end < first or period.start > last:
+        return period
+    return replace(period, start=max(period.start, first), end=min(period.end, last))
 
 
 def _use(free: list[bool], start: int, end: int) -> None:

@@ -192,7 +192,7 @@ def _find(name: str, text: str) -> int:
     """Where a name stands in a text: whole words for Latin script, anywhere for Chinese; -1 nowhere."""
     if _HAN.search(name):
         return text.find(name)
-    found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE)
+    found = re.search(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", text, re.IGNORECASE)
     return found.start() if found else -1
 
 

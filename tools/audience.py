@@ -83,12 +83,12 @@ def _seen(days: int | None, language: str) -> str:
 
 
 def _member(rank: int, m: Any, target: names.Called) -> Fact:
-    chance = words.percent(m.probability, 0)
+    chance = words.chance(m.probability)
     return Fact(
         f"customer {m.customer_id}", "buys_within_30_days", m.probability, "probability",
         both(
             en=f"{rank}. Customer {m.customer_id}: {chance} likely to buy; bought on {words.plural(m.baskets, 'trip')}, {_seen(m.days_since, 'en')}.",
-            zh=f"{rank}. 顾客 {m.customer_id}：购买概率{chance}；买过{words.number(m.baskets)}次，{_seen(m.days_since, 'zh')}。",
+            zh=f"{rank}. {m.customer_id}号顾客：购买概率{chance}；买过{words.number(m.baskets)}次，{_seen(m.days_since, 'zh')}。",
         ),
         names=target.all,
     )  # fmt: skip
@@ -96,7 +96,7 @@ def _member(rank: int, m: Any, target: names.Called) -> Fact:
 
 def _table(members: Any) -> Table:
     rows = tuple(
-        (m.customer_id, words.percent(m.probability, 0), words.number(m.baskets),
+        (m.customer_id, words.chance(m.probability), words.number(m.baskets),
          "–" if m.days_since is None else words.number(m.days_since))
         for m in members[SHOWN:60]
     )  # fmt: skip

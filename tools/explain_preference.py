@@ -34,7 +34,7 @@ class ExplainPreferenceTool:
         """Return the probability, then the behaviours that moved it most."""
         found = shop.explain_preference(args["customer"], args["category"])
         who, name = names.customer(args["customer"]), names.called(found.name)
-        chance, base = words.percent(found.probability, 0), words.percent(found.base_rate, 0)
+        chance, base = words.chance(found.probability), words.chance(found.base_rate)
         head = Fact(
             who.en, "buys_within_30_days", found.probability, "probability",
             both(

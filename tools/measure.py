@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from customers.measure import Dimension, Measure, MeasureRow, Quantity
 from tools import names, words
 from tools.base import Access, CannotDo, Fact, Table, ToolResult
-from tools.measure_words import GROUPS, QUANTITIES, Scope, scope, shown, statement
+from tools.measure_words import GROUPS, MANY, QUANTITIES, Scope, scope, shown, statement
 from tools.words import both
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _grouped(shop: Shop, asked: _Asked) -> ToolResult:
     places = {row.key: rank for rank, row in enumerate(ranked, 1)}
     stated = [row for row in ranked if row.key in asked.focus] or ranked[: _stated(asked, len(ranked))]
     for row in stated:
-        facts.append(_row(shop, spec, where, row, places[row.key], len(ranked), group))
+        facts.append(_row(shop, spec, where, row, places[row.key], len(ranked), group, bool(asked.focus)))
     for key in asked.focus:
         if key not in places:
             facts.append(_fact(where, spec.quantity, 0, _absent(shop, spec, key, noun)))
@@ -171,7 +171,7 @@ def _row_name(shop: Shop, spec: Measure, key: str) -> names.Called:
         first = date.fromisoformat(f"{key}-01")
         return names.Called(words.month(first, "en"), words.month(first, "zh"))
     if spec.by is Dimension.CUSTOMER:
-        return names.Called(f"customer {key}", f"顾客 {key}")
+        return names.customer(key)
     if spec.by is Dimension.PRODUCT:
         return names.product(shop, key)
     if spec.by is Dimension.ATTRIBUTE:
@@ -181,7 +181,14 @@ def _row_name(shop: Shop, spec: Measure, key: str) -> names.Called:
 
 
 def _row(
-    shop: Shop, spec: Measure, where: Scope, row: MeasureRow, rank: int, of: int, group: names.Called
+    shop: Shop,
+    spec: Measure,
+    where: Scope,
+    row: MeasureRow,
+    rank: int,
+    of: int,
+    group: names.Called,
+    focus: bool,
 ) -> Fact:
     name, noun = _row_name(shop, spec, row.key), QUANTITIES[spec.quantity]
     value = shown(shop, spec.quantity, row.value)
@@ -192,11 +199,15 @@ def _row(
             f"，占总数的{words.percent(row.share)}",
         )
     low_en, low_zh = ("lowest", "最低") if spec.ascending else ("highest", "最高")
-    place_en = f"the {low_en}" if rank == 1 else f"number {rank}"
-    place_zh = low_zh if rank == 1 else f"第{rank}"
+    of_en, of_zh = (
+        f"{words.number(of)} {MANY[spec.by or Dimension.ATTRIBUTE]}",
+        f"{words.number(of)}个{group.zh}",
+    )
+    place_en = f" (the {low_en} of {of_en})" if rank == 1 else f" (number {rank} of {of_en})" if focus else ""
+    place_zh = f"（{of_zh}中{low_zh}）" if rank == 1 else f"（在{of_zh}中排第{rank}）" if focus else ""
     text = both(
-        en=f"{rank}. {name.en[:1].upper()}{name.en[1:]}: {value}{noun.unit_en(row.value)}{share_en} ({place_en} of {of} by {group.en}).",
-        zh=f"{rank}. {name.zh}：{value}{noun.unit_zh}{share_zh}（按{group.zh}在{of}个中{place_zh}）。",
+        en=f"{rank}. {name.en[:1].upper()}{name.en[1:]}: {value}{noun.unit_en(row.value)}{share_en}{place_en}.",
+        zh=f"{rank}. {name.zh}：{value}{noun.unit_zh}{share_zh}{place_zh}。",
     )
     return Fact(name.en, spec.quantity.value, row.value, noun.unit(shop), text,
                 period=where.when.en, population=where.who.en, names=name.all)  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from customers.measure import Dimension, Measure, Quantity
@@ -14,6 +14,19 @@ from tools.words import both
 if TYPE_CHECKING:
     from customers.shop import Shop
 
+MANY = {
+    Dimension.CUSTOMER: "customers",
+    Dimension.DEPARTMENT: "departments",
+    Dimension.CATEGORY: "categories",
+    Dimension.TYPE: "product types",
+    Dimension.PRODUCT: "products",
+    Dimension.BRAND: "brands",
+    Dimension.SEGMENT: "segments",
+    Dimension.CAMPAIGN: "campaigns",
+    Dimension.MONTH: "months",
+    Dimension.WEEKDAY: "weekdays",
+    Dimension.ATTRIBUTE: "groups",
+}
 GROUPS = {
     Dimension.CUSTOMER: Called("customer", "顾客"),
     Dimension.DEPARTMENT: Called("department", "部门"),
@@ -63,6 +76,9 @@ QUANTITIES = {
 }  # fmt: skip
 
 
+_SUMS = (Quantity.SPEND, Quantity.UNITS, Quantity.BASKETS, Quantity.PRODUCTS, Quantity.REDEMPTIONS)
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Whom, what and when a figure is about. `narrowed`: not simply all customers."""
@@ -99,7 +115,7 @@ def _who(shop: Shop, spec: Measure) -> tuple[Called, bool, tuple[str, ...]]:
     if spec.where.get(Dimension.CUSTOMER):
         ids_en, ids_zh, _ = _join(shop, spec, Dimension.CUSTOMER)
         many = len(spec.where[Dimension.CUSTOMER]) > 1
-        en, zh, narrowed = f"customer{'s' if many else ''} {ids_en}", f"顾客 {ids_zh} ", True
+        en, zh, narrowed = f"customer{'s' if many else ''} {ids_en}", f"{ids_zh}号顾客", True
     if spec.where.get(Dimension.SEGMENT):
         seg_en, seg_zh, found = _join(shop, spec, Dimension.SEGMENT)
         used += found
@@ -108,7 +124,10 @@ def _who(shop: Shop, spec: Measure) -> tuple[Called, bool, tuple[str, ...]]:
         shown_values = [names.attribute_value(shop, attribute, v) for v in values]
         title = names.called(shop.name("attribute", attribute))
         used += [n for c in shown_values for n in c.all]
-        en = f"{en} with {title.en.lower()} {words.listing((c.en for c in shown_values), 'en')}"
+        plain = all(
+            c.en == v for c, v in zip(shown_values, values, strict=True)
+        )  # a bare value needs its title
+        en = f"{en} ({title.en.lower() + ': ' if plain else ''}{words.listing((c.en for c in shown_values), 'en')})"
         zh = f"{title.zh}为{words.listing((c.zh for c in shown_values), 'zh')}的{zh}"
         narrowed = True
     return Called(en, zh), narrowed, tuple(used)
@@ -148,6 +167,8 @@ def _upper(text: str) -> str:
 def statement(shop: Shop, quantity: Quantity, s: Scope, value: float) -> Mapping[str, str]:
     """Return the sentence that states one value in its scope."""
     v = shown(shop, quantity, value)
+    if not s.narrowed and quantity in _SUMS:
+        s = replace(s, who=Called("all customers together", "全体顾客"))
     who, what_en, what_zh = _upper(s.who.en), s.what.en, s.what.zh
     on_en = f" on {what_en}" if what_en else ""
     of_en = f" of {what_en}" if what_en else ""

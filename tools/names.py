@@ -45,7 +45,7 @@ def product(shop: Shop, product_id: str) -> Called:
 
 def customer(customer_id: str) -> Called:
     """Return how a customer is called."""
-    return Called(f"customer {label(customer_id)}", f"顾客 {label(customer_id)}")
+    return Called(f"customer {label(customer_id)}", f"{label(customer_id)}号顾客")
 
 
 def attribute_value(shop: Shop, attribute: str, value: str) -> Called:

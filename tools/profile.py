@@ -101,8 +101,8 @@ def _visits(p: Profile) -> list[Fact]:
         Fact(
             who.en, "last_visit", p.last_day.isoformat(), "day",
             both(
-                en=f"{_cap(who.en)} last came on {words.day(p.last_day, 'en')}, "
-                f"{words.days_ago(p.recency_days, 'en')}{rhythm_en}.",
+                en=f"{_cap(who.en)} last came on {words.day(p.last_day, 'en')} "
+                f"({words.days_ago(p.recency_days, 'en')}){rhythm_en}.",
                 zh=f"{who.zh}最近一次到店是{words.day(p.last_day, 'zh')}（{words.days_ago(p.recency_days, 'zh')}）{rhythm_zh}。",
             ),
         )
@@ -159,8 +159,8 @@ def _next(p: Profile) -> list[Fact]:
             Fact(
                 who.en, "buys_within_30_days", likely.probability, "probability",
                 both(
-                    en=f"The chance that {who.en} buys {name.en} within the next 30 days is {words.percent(likely.probability, 0)}.",
-                    zh=f"{who.zh}未来30天内购买{name.zh}的概率为{words.percent(likely.probability, 0)}。",
+                    en=f"The chance that {who.en} buys {name.en} within the next 30 days is {words.chance(likely.probability)}.",
+                    zh=f"{who.zh}未来30天内购买{name.zh}的概率为{words.chance(likely.probability)}。",
                 ),
                 names=name.all,
             )

@@ -47,9 +47,9 @@ def _nothing(shop: Shop, customer: str, category: str | None, new_only: bool) ->
     zh = f"{inside.zh}中" if inside else ""
     if new_only:
         return both(en=f"There is nothing{en} to recommend to customer {customer} that they have not bought before.",
-                    zh=f"{zh}没有可以推荐给顾客 {customer} 的、从未买过的商品。")  # fmt: skip
+                    zh=f"{zh}没有可以推荐给{customer}号顾客的、从未买过的商品。")  # fmt: skip
     return both(en=f"There is nothing{en} to recommend to customer {customer}.",
-                zh=f"{zh}没有可以推荐给顾客 {customer} 的商品。")  # fmt: skip
+                zh=f"{zh}没有可以推荐给{customer}号顾客的商品。")  # fmt: skip
 
 
 def _fact(shop: Shop, customer: str, rank: int, rec: Recommendation) -> Fact:

@@ -46,7 +46,7 @@ def _fact(shop: Shop, who: names.Called, rank: int, s: SimilarCustomer) -> Fact:
         who.en, "similar_to", s.customer_id, "customer",
         both(
             en=f"{rank}. Customer {s.customer_id} (similarity {score} to {who.en}{in_en}{share_en}).",
-            zh=f"{rank}. 顾客 {s.customer_id}（与{who.zh}的相似度{score}{in_zh}{share_zh}）。",
+            zh=f"{rank}. {s.customer_id}号顾客（与{who.zh}的相似度{score}{in_zh}{share_zh}）。",
         ),
         names=tuple(n for c in shared for n in c.all) + (segment.all if segment else ()),
     )  # fmt: skip

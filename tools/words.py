@@ -41,6 +41,11 @@ def percent(share: float, decimals: int = 1) -> str:
     return f"{100 * share:.{decimals}f}%"
 
 
+def chance(probability: float) -> str:
+    """Write a model's probability in whole percent, never as certainty."""
+    return ">99%" if probability > 0.99 else "<1%" if probability < 0.01 else percent(probability, 0)
+
+
 def day(value: date, language: str) -> str:
     """Write a day: "March 3, 2017" / "2017年3月3日"."""
     if language == "zh":
@@ -96,7 +101,7 @@ def days_ago(days: int, language: str) -> str:
     """Write how long before the data's last day something was."""
     if language == "zh":
         return "数据截止当天" if days == 0 else f"数据截止日前{days}天"
-    return "on the data's last day" if days == 0 else f"{plural(days, 'day')} before the data ends"
+    return "the data's last day" if days == 0 else f"{plural(days, 'day')} before the data ends"
 
 
 def both(**text: str) -> Mapping[str, str]:
