@@ -42,11 +42,12 @@ _COUNT_EN = re.compile(
 _BARE_ID = re.compile(r"(?<![\w.-])#?([A-Za-z]{0,4}[-_]?\d[\w-]*)(?![\w%]|\.\d|\s?[万千百亿岁元])", re.ASCII)
 # A small number is a customer where the sentence makes it one: "what about 12?", "does 12 buy", "给12推荐".
 _PERSON = re.compile(
-    r"(?:\b(?:about|does|did|is|was|has|will|would|for|offer|give|like|resembles?|and|or|vs\.?|versus|with|than|customers?)|给|那|为|和|跟|与|像|对|比|到|换成|[、,，])\s*$",
+    r"(?:^\W*|\b(?:about|does|did|do|is|was|has|will|would|for|offer|give|like|resembles?|compare|customers?|(?:recommend|send|sell|suggest|show)\b.*\bto)|给|那|为|和|跟|与|像|对|比|换成)\s*$",
     re.IGNORECASE)  # fmt: skip
+_PERSON_CHAIN = re.compile(r"\s*(?:,|，|、|and|or|vs\.?|versus|和|与|跟|还是)\s*", re.IGNORECASE)
 _PERSON_NEXT = re.compile(
     r"\s*(?:[?？!.。]?$|(?:呢|号|推荐|最|喜欢|会|花|买|更|谁|哪个|的)|(?:or|and|vs\.?|versus|、|,|和|与|跟|还是)\s*\d|"
-    r"(?:like|likes|buy|buys|spend|spends|want|wants|need|needs|prefer|love|in|on|instead|more|most|less|next|to|come|last|usually|shop|be|going)\b|['’]s\b)",
+    r"(?:like|likes|buy|buys|spend|spends|want|wants|need|needs|prefer|love|in|on|instead|more|most|less|next|to|come|last|usually|shop|be|going|differ|compare)\b|['’]s\b)",
     re.IGNORECASE)  # fmt: skip
 _COUNT_ZH = re.compile(
     r"(?:前|最\w{0,2}的)?\s*(\d{1,4}|[一二两三四五六七八九十]{1,3})\s*(?:个|种|位|名|款|样|件|类|大|条)"
@@ -246,13 +247,16 @@ class Linker:
 
     def _persons(self, links: Links, free: list[bool]) -> None:
         """Small numbers that the sentence treats as a person; they would be taken as counts."""
+        chained = -1
         for m in _BARE_ID.finditer(links.text):
             if not all(free[m.start() : m.end()]) or not self._shop.has_customer(m.group(1)):
                 continue
             before, after = links.text[: m.start()], links.text[m.end() :]
-            if _PERSON.search(before) and _PERSON_NEXT.match(after):
+            goes_on = chained >= 0 and _PERSON_CHAIN.fullmatch(links.text[chained : m.start()])
+            if (goes_on or _PERSON.search(before)) and _PERSON_NEXT.match(after):
                 links.add("customer", m.group(1))
                 _use(free, m.start(), m.end())
+                chained = m.end()
 
     def _counts(self, links: Links, free: list[bool]) -> None:
         for m in _taken(_COUNT_ZH, links.text, free):
