@@ -7,6 +7,7 @@ only, and only where advice is wanted: a question for a figure is answered by th
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,14 +16,9 @@ from agent.events import Citation, Language, Offer
 from agent.prompts import Prompts
 from tools.base import Fact, Table, Trace
 
-ADVISED = frozenset(
-    {"profile", "recommend", "audience", "segment", "campaign", "similar_customers", "bought_with"}
-)
 _RANKED = re.compile(r"^\d+\. ")
-_DIGEST, _DIGEST_CHARS = 3, 360
+_DIGEST, _DIGEST_CHARS = 2, 240
 _PARAGRAPH = 3
-_ADVICE_EN = '^(Offer|Suggest|Invite|Consider|Remind|Send|Show|Mention|Start|Greet|Introduce|Recommend|Check|Test|Highlight) [^0-9"{}]{15,150}\\.$'
-_ADVICE_ZH = '^(建议|可以|不妨|优先)[^0-9"{}a-z]{6,60}。$'
 
 
 @dataclass(slots=True)
@@ -90,27 +86,53 @@ def table_lines(table: Table, language: Language) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (titles, rule, *table.rows[language])]
 
 
-def wants_advice(traces: Sequence[Trace]) -> bool:
-    """Whether the turn's tools are ones whose answer gains from advice."""
-    return any(t.tool in ADVISED and t.result is not None and t.result.facts for t in traces)
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """A next step that suits a result, rendered; `tool` is the one whose result it is for."""
+
+    tool: str
+    text: str
+
+
+def next_steps(
+    prompts: Prompts, traces: Sequence[Trace], complaint: bool, language: Language
+) -> list[NextStep]:
+    """Return the steps of prompts/advice.yaml that suit the last result that has any."""
+    for trace in reversed(traces):
+        result = trace.result
+        if result is None or not result.facts:
+            continue
+        cases = result.cases | ({"complaint"} if complaint else set())
+        slots = {name: text[language] for name, text in result.slots.items()}
+        found = []
+        for step in prompts.advice().get(trace.tool, ()):
+            wanted = {f for _, f, _, _ in string.Formatter().parse(step[language]) if f}
+            if step.get("when", "") in {"", *cases} and wanted <= slots.keys():
+                found.append(NextStep(trace.tool, step[language].format(**slots)))
+        if found:
+            return found
+    return []
 
 
 def advice_messages(
-    prompts: Prompts, question: str, facts: Sequence[Fact], language: Language
+    prompts: Prompts, question: str, facts: Sequence[Fact], steps: Sequence[NextStep], language: Language
 ) -> list[dict[str, str]]:
-    """Return the chat messages that ask for one piece of advice over the first facts."""
-    digest = " ".join(f"{i}. {_RANKED.sub('', f.text[language])}" for i, f in enumerate(facts[:_DIGEST], 1))
-    user = prompts.fill("advise_question", facts=digest[:_DIGEST_CHARS], question=question)
+    """Return the chat messages that ask which next step suits."""
+    digest = " ".join(_RANKED.sub("", f.text[language]) for f in facts[:_DIGEST])
+    listed = "\n".join(
+        f"{letter}. {step.text}" for letter, step in zip(string.ascii_lowercase, steps, strict=False)
+    )
+    user = prompts.fill("advise_question", facts=digest[:_DIGEST_CHARS], question=question, steps=listed)
     return [{"role": "system", "content": prompts.fill("advise_system")}, {"role": "user", "content": user}]
 
 
-def advice_schema(language: Language) -> dict[str, Any]:
-    """Return the schema of the advice: one sentence that urges an action and holds no figure."""
-    pattern = _ADVICE_ZH if language == "zh" else _ADVICE_EN
+def advice_schema(steps: Sequence[NextStep]) -> dict[str, Any]:
+    """Return the schema of the choice: one of the steps' letters."""
+    letters = list(string.ascii_lowercase[: len(steps)])
     return {
         "type": "object",
-        "properties": {"advice": {"type": "string", "pattern": pattern}},
-        "required": ["advice"],
+        "properties": {"step": {"type": "string", "enum": letters}},
+        "required": ["step"],
         "additionalProperties": False,
     }
 

@@ -21,6 +21,7 @@ class Prompts:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder or Path(str(resources.files("prompts")))
+        self._advice: dict[str, list[dict[str, str]]] = yaml.safe_load(self._read("advice.yaml"))
         self._replies: dict[str, dict[str, str]] = yaml.safe_load(self._read("replies.yaml"))
 
     def _read(self, name: str) -> str:
@@ -39,6 +40,10 @@ class Prompts:
     def examples(self, name: str) -> list[dict[str, Any]]:
         """Return the demonstrations in `name`.jsonl."""
         return [json.loads(line) for line in self._read(f"{name}.jsonl").splitlines() if line.strip()]
+
+    def advice(self) -> dict[str, list[dict[str, str]]]:
+        """Return the next steps by tool: id, when (optional), en, zh."""
+        return self._advice
 
     def reply(self, name: str, language: Language, **variables: str) -> str:
         """Return a fixed reply in a language."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
-from agent import answer, conversation, policy, verify
+from agent import answer, conversation, cues, policy, verify
 from agent.conversation import Memory
 from agent.errors import Cancelled, LLMError
 from agent.events import (
@@ -40,7 +40,7 @@ from tools.base import CannotDo, Trace, TryAgain
 from tools.words import both, day, label, listing
 
 Emit = Callable[[Event], None]
-PLAN_TOKENS, ADVICE_TOKENS = 160, 80
+PLAN_TOKENS, ADVICE_TOKENS = 160, 20
 _FOREIGN = 0.45
 """A term whose nearest name is further than this (cosine) has nothing to do with the shop."""
 _NEEDS_THING = frozenset({"measure", "audience", "bought_with", "explain_preference"})
@@ -291,8 +291,7 @@ class Steps:
                 turn.emit(FactEvent(citation))
             for line in turn.draft.text.splitlines(keepends=True):
                 turn.emit(TokenEvent(line))
-            if self._s.llm is not None and answer.wants_advice(turn.traces):
-                turn.advice = self._advice(turn)
+            turn.advice = self._advice(turn)
 
     def _wider(self, turn: Turn) -> str:
         """Say so where a category had to stand in for the product type that was asked about."""
@@ -308,13 +307,19 @@ class Steps:
         return self._say(turn, "wider", type=listing(types, turn.language), category=category)
 
     def _advice(self, turn: Turn) -> str:
-        assert self._s.llm is not None
-        messages = answer.advice_messages(self._s.prompts, turn.question, turn.draft.facts, turn.language)
+        """Return the next step that suits: the only one, or the model's choice among several."""
+        complaint = cues.is_complaint(turn.question)
+        steps = answer.next_steps(self._s.prompts, turn.traces, complaint, turn.language)
+        if not steps or len(steps) == 1 or self._s.llm is None:
+            return steps[0].text if steps else ""
+        messages = answer.advice_messages(
+            self._s.prompts, turn.question, turn.draft.facts, steps, turn.language
+        )
         turn.emit(StepEvent(self._text(turn, both(en="Thinking of a next step", zh="正在考虑下一步建议"))))
         try:
             raw, usage = self._s.llm.plan(
                 messages,
-                answer.advice_schema(turn.language),
+                answer.advice_schema(steps),
                 max_tokens=ADVICE_TOKENS,
                 cancel=turn.cancel,
                 slot="answer",
@@ -322,9 +327,9 @@ class Steps:
         except Cancelled:
             raise
         except LLMError:
-            return ""
+            return steps[0].text
         turn.usage = add_usage(turn.usage, usage)
-        return str(raw.get("advice", ""))
+        return steps[ord(str(raw["step"])) - ord("a")].text
 
     # 5 verify ------------------------------------------------------------------------------
     def verify(self, turn: Turn) -> None:

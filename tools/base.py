@@ -61,6 +61,10 @@ class ToolResult:
     recommendations: tuple[Recommendation, ...] = ()
     lead: Mapping[str, str] | None = None
     """What the facts are about, as a line before them; it states nothing itself."""
+    slots: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Names, by language, that a next step may use; each stands in a fact's `names`."""
+    cases: frozenset[str] = frozenset()
+    """What kind of result it is, for next steps that suit only some."""
     full: Any = None
     """The whole result for the caller (the candidate bus); never put into a prompt."""
 

@@ -103,4 +103,5 @@ def _all(ranked: list[CampaignResult], n: int) -> ToolResult:
         "en": ("Campaign", "Kind", "Received", "Redeemed"),
         "zh": ("活动", "类型", "收到人数", "兑换率"),
     }
-    return ToolResult(tuple(facts), full=ranked, table=Table(titles, rows))
+    lead = both(en="Campaigns by redemption rate:", zh="按兑换率排列的活动：")
+    return ToolResult(tuple(facts), lead=lead, full=ranked, table=Table(titles, rows))

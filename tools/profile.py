@@ -45,7 +45,21 @@ class ProfileTool:
         chosen = [
             f for part, facts in parts.items() if about == "everything" or part in wanted for f in facts
         ]
-        return ToolResult(tuple(chosen), full=profile)
+        if about != "everything" or not profile.top_categories:
+            return ToolResult(tuple(chosen), full=profile)
+        taste = names.called(profile.top_categories[0].name)
+        return ToolResult(
+            tuple(chosen),
+            slots={"taste": both(en=taste.en, zh=taste.zh)},
+            cases=_cases(profile),
+            full=profile,
+        )
+
+
+def _cases(p: Profile) -> frozenset[str]:
+    """Lapsed: away for more than twice the usual gap between trips."""
+    lapsed = p.days_between is not None and p.recency_days > 2 * max(p.days_between, 7)
+    return frozenset({"lapsed" if lapsed else "active", "known" if p.attributes else "unknown"})
 
 
 def _who(profile: Profile) -> names.Called:
@@ -139,16 +153,23 @@ def _attributes(shop: Shop, p: Profile) -> list[Fact]:
             )
         ]  # fmt: skip
     pairs = {
-        lang: "; ".join(
-            f"{names.called(shop.name('attribute', key))[lang]}: {names.attribute_value(shop, key, value)[lang]}"
-            for key, value in p.attributes.items()
+        lang: ("；" if lang == "zh" else "; ").join(
+            _pair(shop, key, value, lang) for key, value in p.attributes.items()
         )
         for lang in words.LANGUAGES
     }
     return [
         Fact(who.en, "attributes", dict(p.attributes), "",
-             both(en=f"Known of {who.en} – {pairs['en']}.", zh=f"{who.zh}的已知资料：{pairs['zh'].replace('; ', '；')}。"))
+             both(en=f"Known of {who.en} – {pairs['en']}.", zh=f"{who.zh}的已知资料：{pairs['zh']}。"))
     ]  # fmt: skip
+
+
+def _pair(shop: Shop, key: str, value: str, language: str) -> str:
+    """A value with a name of its own tells what it is of; a bare value needs its title."""
+    name, title = names.attribute_value(shop, key, value), names.called(shop.name("attribute", key))
+    if name.en != value:
+        return name[language]
+    return f"{title.en.lower()}: {name.en}" if language == "en" else f"{title.zh}：{name.zh}"
 
 
 def _next(p: Profile) -> list[Fact]:

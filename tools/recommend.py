@@ -38,7 +38,28 @@ class RecommendTool:
         if not found:
             raise CannotDo(_nothing(shop, customer, category, new_only))
         facts = tuple(_fact(shop, customer, rank, rec) for rank, rec in enumerate(found, 1))
-        return ToolResult(facts, recommendations=tuple(found), full=found)
+        slots = {place: _plain(shop, rec) for place, rec in zip(("first", "second"), found, strict=False)}
+        cases = {"new" if new_only else found[0].reason, "two" if len(found) > 1 else "one"}
+        return ToolResult(
+            facts,
+            recommendations=tuple(found),
+            lead=_lead(shop, customer, category, new_only),
+            slots=slots,
+            cases=frozenset(cases),
+            full=found,
+        )
+
+
+def _lead(shop: Shop, customer: str, category: str | None, new_only: bool) -> Mapping[str, str]:
+    who, inside = names.customer(customer), names.category(shop, category) if category else None
+    new_en, new_zh = (", not bought before", "没买过的") if new_only else ("", "")
+    in_en, in_zh = (f", in {inside.en}", f"{inside.zh}类") if inside else ("", "")
+    return both(en=f"For {who.en}{in_en}{new_en}:", zh=f"为{who.zh}推荐{new_zh}{in_zh}商品：")
+
+
+def _plain(shop: Shop, rec: Recommendation) -> Mapping[str, str]:
+    name = words.label(shop.product_name(rec.product_id))
+    return both(en=name, zh=name)
 
 
 def _nothing(shop: Shop, customer: str, category: str | None, new_only: bool) -> Mapping[str, str]:

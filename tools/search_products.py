@@ -35,7 +35,11 @@ class SearchProductsTool:
         )
         if not found:
             raise CannotDo(both(en="No product matches that.", zh="没有找到匹配的商品。"))
-        return ToolResult(tuple(_fact(shop, rank, hit) for rank, hit in enumerate(found, 1)), full=found)
+        asked = words.label(args["text"])
+        lead = both(en=f"Products that match “{asked}”:", zh=f"与“{asked}”匹配的商品：")
+        return ToolResult(
+            tuple(_fact(shop, rank, hit) for rank, hit in enumerate(found, 1)), lead=lead, full=found
+        )
 
 
 def _fact(shop: Shop, rank: int, hit: ProductHit) -> Fact:

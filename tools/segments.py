@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from customers.values import Segment
 from tools import names, words
-from tools.base import Access, Fact, Table, ToolResult
+from tools.base import Access, Fact, ToolResult
 from tools.words import both
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ class SegmentTool:
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
         """Return size, spending and the defining categories."""
         s = shop.segment(args["segment"])
-        return ToolResult((_size(s), _habits(shop, s), *_tastes(s)), full=s, table=_table(s))
+        top = [names.called(t.name) for t in s.top]
+        slots = {"taste": both(en=top[0].en, zh=top[0].zh)} if top else {}
+        return ToolResult((_size(s), _habits(shop, s), *_tastes(s)), slots=slots, full=s)
 
 
 def _line(rank: int, s: Segment) -> Fact:
@@ -108,15 +110,3 @@ def _tastes(s: Segment) -> list[Fact]:
             )
         )  # fmt: skip
     return facts
-
-
-def _table(s: Segment) -> Table:
-    rows = {
-        lang: tuple(
-            (names.called(t.name)[lang], words.percent(t.share), f"{words.number(t.lift, 1)}×") for t in s.top
-        )
-        for lang in words.LANGUAGES
-    }
-    return Table(
-        {"en": ("Category", "Share of spending", "Lift"), "zh": ("品类", "消费占比", "提升度")}, rows
-    )

@@ -31,7 +31,9 @@ class SimilarCustomersTool:
         """Return the n nearest customers, one fact each."""
         found = shop.similar_customers(args["customer"], n=min(int(args.get("n") or 5), 20))
         who = names.customer(args["customer"])
-        return ToolResult(tuple(_fact(shop, who, rank, s) for rank, s in enumerate(found, 1)), full=found)
+        facts = tuple(_fact(shop, who, rank, s) for rank, s in enumerate(found, 1))
+        lead = both(en=f"Customers who buy like {who.en}:", zh=f"与{who.zh}购买习惯相似的顾客：")
+        return ToolResult(facts, lead=lead, full=found)
 
 
 def _fact(shop: Shop, who: names.Called, rank: int, s: SimilarCustomer) -> Fact:

@@ -101,7 +101,7 @@ def days_ago(days: int, language: str) -> str:
     """Write how long before the data's last day something was."""
     if language == "zh":
         return "数据截止当天" if days == 0 else f"数据截止日前{days}天"
-    return "the data's last day" if days == 0 else f"{plural(days, 'day')} before the data ends"
+    return "on the data's last day" if days == 0 else f"{plural(days, 'day')} before the data ends"
 
 
 def both(**text: str) -> Mapping[str, str]:

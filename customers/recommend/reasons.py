@@ -58,7 +58,8 @@ class Reasons:
         return "repeat", evidence
 
     def _together(self, customer: int, product: int) -> tuple[str, Evidence] | None:
-        """The own product of another type whose baskets go with this product's most (cosine)."""
+        """The own product of another type that goes with this product most: by normalised pointwise
+        mutual information (Bouma 2009), so that what lands in every basket explains nothing."""
         k, pairings, types = self._k, self._k.products, self._k.catalogue.types
         row = slice(pairings.both.indptr[product], pairings.both.indptr[product + 1])
         other, both = pairings.both.indices[row].astype(np.int64), pairings.both.data[row].astype(float)
@@ -68,8 +69,9 @@ class Reasons:
         keep &= both * pairings.baskets >= _LEAST_LIFT * chance
         if not keep.any():
             return None
-        cosine = np.where(keep, both / np.sqrt(np.maximum(chance, 1)), -1)
-        strongest = int(np.argmax(cosine))
+        lift = both * pairings.baskets / np.maximum(chance, 1)
+        surprise = -np.log(np.maximum(both, 1) / pairings.baskets)
+        strongest = int(np.argmax(np.where(keep, np.log(np.maximum(lift, 1e-9)) / surprise, -1)))
         because = str(k.catalogue.products[other[strongest]])
         return "together", {"because": because, "baskets": float(both[strongest])}
 
