@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from customers.measure import Dimension, Measure, MeasureRow, Quantity
 from tools import names, words
 from tools.base import Access, CannotDo, Fact, Table, ToolResult
-from tools.measure_words import GROUPS, MANY, QUANTITIES, Scope, scope, shown, statement
+from tools.measure_words import GROUPS, MANY, QUANTITIES, WEEKDAYS, Scope, scope, shown, statement
 from tools.words import both
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _FILTERS = (Dimension.CUSTOMER, Dimension.DEPARTMENT, Dimension.CATEGORY, Dimension.TYPE, Dimension.PRODUCT,
             Dimension.BRAND, Dimension.SEGMENT, Dimension.CAMPAIGN)  # fmt: skip
 _PRODUCT_SIDE = (Dimension.DEPARTMENT, Dimension.CATEGORY, Dimension.TYPE, Dimension.PRODUCT, Dimension.BRAND)
+_MEANS = (Quantity.MEAN_BASKET, Quantity.MEAN_SPEND, Quantity.MEAN_PRICE)
 _SHARED = (Quantity.SPEND, Quantity.UNITS, Quantity.CUSTOMERS, Quantity.BASKETS)
 _FEW = 24
 
@@ -99,13 +100,20 @@ def _day(text: Any) -> date | None:
 def _single(shop: Shop, asked: _Asked) -> ToolResult:
     spec, result = asked.spec, shop.measure(asked.spec)
     where = scope(shop, spec)
+    if spec.quantity in _MEANS and not result.total:
+        raise CannotDo(_nothing())  # a mean of nothing is not zero
     facts = [_fact(where, spec.quantity, result.total, statement(shop, spec.quantity, where, result.total))]
     without = {d: keys for d, keys in spec.where.items() if d not in _PRODUCT_SIDE}
-    if spec.quantity in _SHARED and len(without) < len(spec.where):
+    counted = spec.quantity in _SHARED and not (where.named and spec.quantity is Quantity.CUSTOMERS)
+    if counted and len(without) < len(spec.where):
         whole = shop.measure(replace(spec, where=without)).total
         if whole > 0:
             facts.append(_share(shop, spec, where, result.total, whole))
     return ToolResult(tuple(facts), full=result)
+
+
+def _nothing() -> Mapping[str, str]:
+    return both(en="The data holds nothing that fits this question.", zh="数据中没有符合该问题的记录。")
 
 
 def _share(shop: Shop, spec: Measure, where: Scope, part: float, whole: float) -> Fact:
@@ -113,14 +121,16 @@ def _share(shop: Shop, spec: Measure, where: Scope, part: float, whole: float) -
     total, share = shown(shop, spec.quantity, whole), words.percent(part / whole)
     who_en = where.who.en if where.narrowed else "all customers"
     who_zh = where.who.zh if where.narrowed else "全体顾客"
+    whose_en = f"{who_en}'" if who_en.endswith("s") else f"{who_en}'s"
     text = both(
-        en=f"That is {share} of {who_en}'s {noun.whole_en} {where.when.en} ({total}).",
+        en=f"That is {share} of {whose_en} {noun.whole_en} {where.when.en} ({total}).",
         zh=f"占{who_zh}{where.when.zh}{noun.whole_zh}（{total}）的{share}。",
     )
     if spec.quantity is Quantity.CUSTOMERS:
+        group_en, group_zh = (where.who.en, where.who.zh) if where.narrowed else ("customers", "顾客")
         text = both(
-            en=f"That is {share} of the {total} customers who bought anything {where.when.en}.",
-            zh=f"占{where.when.zh}有过购买的{total}位顾客的{share}。",
+            en=f"That is {share} of the {total} {group_en} who bought anything {where.when.en}.",
+            zh=f"占{where.when.zh}有过购买的{total}位{group_zh}的{share}。",
         )
     return Fact(where.who.en, f"share_of_{spec.quantity.value}", part / whole, "share", text,
                 period=where.when.en, population=where.who.en, names=where.names)  # fmt: skip
@@ -129,9 +139,7 @@ def _share(shop: Shop, spec: Measure, where: Scope, part: float, whole: float) -
 def _grouped(shop: Shop, asked: _Asked) -> ToolResult:
     spec, result = asked.spec, shop.measure(asked.spec)
     if not result.rows:
-        raise CannotDo(
-            both(en="The data holds nothing that fits this question.", zh="数据中没有符合该问题的记录。")
-        )
+        raise CannotDo(_nothing())
     where, noun = scope(shop, spec), QUANTITIES[spec.quantity]
     group = _group_words(shop, spec)
     total = statement(shop, spec.quantity, where, result.total)
@@ -176,6 +184,10 @@ def _row_name(shop: Shop, spec: Measure, key: str) -> names.Called:
         return names.product(shop, key)
     if spec.by is Dimension.ATTRIBUTE:
         return names.called(shop.name("attribute_value", key))
+    if spec.by is Dimension.WEEKDAY:
+        return names.Called(key, WEEKDAYS[key])
+    if spec.by is Dimension.CAMPAIGN:
+        return names.campaign(shop, key)
     assert spec.by is not None
     return names.called(shop.name(spec.by.value, key))
 
@@ -203,8 +215,24 @@ def _row(
         f"{words.number(of)} {MANY[spec.by or Dimension.ATTRIBUTE]}",
         f"{words.number(of)}个{group.zh}",
     )
-    place_en = f" (the {low_en} of {of_en})" if rank == 1 else f" (number {rank} of {of_en})" if focus else ""
-    place_zh = f"（{of_zh}中{low_zh}）" if rank == 1 else f"（在{of_zh}中排第{rank}）" if focus else ""
+    place_en = (
+        ""
+        if of == 1
+        else f" (the {low_en} of {of_en})"
+        if rank == 1
+        else f" (number {rank} of {of_en})"
+        if focus
+        else ""
+    )
+    place_zh = (
+        ""
+        if of == 1
+        else f"（{of_zh}中{low_zh}）"
+        if rank == 1
+        else f"（在{of_zh}中排第{rank}）"
+        if focus
+        else ""
+    )
     text = both(
         en=f"{rank}. {name.en[:1].upper()}{name.en[1:]}: {value}{noun.unit_en(row.value)}{share_en}{place_en}.",
         zh=f"{rank}. {name.zh}：{value}{noun.unit_zh}{share_zh}{place_zh}。",

@@ -76,6 +76,11 @@ QUANTITIES = {
 }  # fmt: skip
 
 
+WEEKDAYS = {
+    "Monday": "星期一", "Tuesday": "星期二", "Wednesday": "星期三", "Thursday": "星期四", "Friday": "星期五",
+    "Saturday": "星期六", "Sunday": "星期日",
+}  # fmt: skip
+_CONTACTS = (Quantity.REDEMPTIONS, Quantity.RECEIVED)
 _SUMS = (Quantity.SPEND, Quantity.UNITS, Quantity.BASKETS, Quantity.PRODUCTS, Quantity.REDEMPTIONS)
 
 
@@ -89,6 +94,8 @@ class Scope:
     campaign: Called
     narrowed: bool
     names: tuple[str, ...]
+    named: bool = False
+    """Whether the customers are named one by one."""
 
 
 def shown(shop: Shop, quantity: Quantity, value: float) -> str:
@@ -103,6 +110,8 @@ def _join(shop: Shop, spec: Measure, dimension: Dimension) -> tuple[str, str, tu
         found = [names.product(shop, k) for k in keys]
     elif dimension is Dimension.CUSTOMER:
         found = [Called(k, k) for k in keys]
+    elif dimension is Dimension.CAMPAIGN:
+        found = [names.campaign(shop, k) for k in keys]
     else:
         found = [names.called(shop.name(dimension.value, k)) for k in keys]
     return (words.listing((c.en for c in found), "en"), words.listing((c.zh for c in found), "zh"),
@@ -130,6 +139,11 @@ def _who(shop: Shop, spec: Measure) -> tuple[Called, bool, tuple[str, ...]]:
         en = f"{en} ({title.en.lower() + ': ' if plain else ''}{words.listing((c.en for c in shown_values), 'en')})"
         zh = f"{title.zh}为{words.listing((c.zh for c in shown_values), 'zh')}的{zh}"
         narrowed = True
+    if spec.where.get(Dimension.CAMPAIGN) and spec.quantity not in _CONTACTS:
+        # On purchases a campaign means the customers who were sent it.
+        sent_en, sent_zh, found = _join(shop, spec, Dimension.CAMPAIGN)
+        used += found
+        en, zh, narrowed = f"{en} who were sent {sent_en}", f"收到{sent_zh}的{zh}", True
     return Called(en, zh), narrowed, tuple(used)
 
 
@@ -157,7 +171,8 @@ def scope(shop: Shop, spec: Measure) -> Scope:
     start, end = spec.start or shop.info.first_day, spec.end or shop.info.last_day
     when = Called(words.period(start, end, "en"), words.period(start, end, "zh"))
     c_en, c_zh, c_names = _join(shop, spec, Dimension.CAMPAIGN)
-    return Scope(who, what, when, Called(c_en, c_zh), narrowed, (*who_names, *what_names, *c_names))
+    return Scope(who, what, when, Called(c_en, c_zh), narrowed, (*who_names, *what_names, *c_names),
+                 bool(spec.where.get(Dimension.CUSTOMER)))  # fmt: skip
 
 
 def _upper(text: str) -> str:
@@ -191,11 +206,14 @@ def statement(shop: Shop, quantity: Quantity, s: Scope, value: float) -> Mapping
                 zh=f"{s.who.zh}{when_zh}共到店{v}次{with_zh}。",
             )
         case Quantity.CUSTOMERS:
+            if s.who.en.startswith(("customer ", "customers ")) and s.named:
+                return _buyers_among(s, v)
             noun = s.who.en.replace("customers", "customer", 1) if value == 1 else s.who.en
             return both(en=f"{v} {noun} bought {what_en or 'something'} {when_en}.",
                         zh=f"{when_zh}共有{v}位{s.who.zh}购买了{what_zh or '商品'}。")  # fmt: skip
         case Quantity.PRODUCTS:
-            return both(en=f"{who} bought {v} different products{of_en} {when_en}.",
+            products = "product" if value == 1 else "different products"
+            return both(en=f"{who} bought {v} {products}{of_en} {when_en}.",
                         zh=f"{s.who.zh}{when_zh}共购买了{v}种不同的{what_zh or ''}商品。")  # fmt: skip
         case Quantity.MEAN_BASKET:
             return both(en=f"{who} spent {v} a trip on average{on_en} {when_en}.",
@@ -209,13 +227,26 @@ def statement(shop: Shop, quantity: Quantity, s: Scope, value: float) -> Mapping
             return both(en=f"{who} paid {v} a unit on average{(' for ' + what_en) if what_en else ''} {when_en}.",
                         zh=f"{s.who.zh}{when_zh}购买{what_zh or '商品'}的平均单价为{v}。")  # fmt: skip
         case Quantity.REDEMPTIONS:
+            coupons = "coupon" if value == 1 else "coupons"
+            for_en, for_zh = (f" for {what_en}", f"适用于{what_zh}的") if what_en else ("", "")
             return both(
-                en=f"{who} redeemed {v} coupons{ads_en} {when_en}.",
-                zh=f"{s.who.zh}{when_zh}共兑换{ads_zh}优惠券{v}张。",
+                en=f"{who} redeemed {v} {coupons}{ads_en}{for_en} {when_en}.",
+                zh=f"{s.who.zh}{when_zh}共兑换{ads_zh}{for_zh}优惠券{v}张。",
             )
         case Quantity.RECEIVED:
             got = s.campaign.en or "a campaign"
+            for_en, for_zh = (f" with coupons for {what_en}", f"含{what_zh}优惠券的") if what_en else ("", "")
+            noun = s.who.en.replace("customers", "customer", 1) if value == 1 else s.who.en
             return both(
-                en=f"{v} {s.who.en} received {got} {when_en}.",
-                zh=f"{when_zh}共有{v}位{s.who.zh}收到{s.campaign.zh or '营销活动'}。",
+                en=f"{v} {noun} received {got}{for_en} {when_en}.",
+                zh=f"{when_zh}共有{v}位{s.who.zh}收到{for_zh}{s.campaign.zh or '营销活动'}。",
             )
+
+
+def _buyers_among(s: Scope, count: str) -> Mapping[str, str]:
+    """How many of the customers that were named bought something."""
+    what_en, what_zh = s.what.en or "something", s.what.zh or "商品"
+    return both(
+        en=f"Of {s.who.en}, {count} bought {what_en} {s.when.en}.",
+        zh=f"{s.who.zh}中，{s.when.zh}购买了{what_zh}的有{count}位。",
+    )

@@ -43,6 +43,13 @@ def product(shop: Shop, product_id: str) -> Called:
     return Called(f"{name} (#{product_id})", f"{name}（#{product_id}）")
 
 
+def campaign(shop: Shop, key: str) -> Called:
+    """Return the displayed name of a campaign; in Chinese by its number, where it has no name of its own."""
+    name = called(shop.name("campaign", key))
+    own = name.en != f"Campaign {key}"
+    return Called(name.en, name.zh if own else f"活动{label(key)}")
+
+
 def customer(customer_id: str) -> Called:
     """Return how a customer is called."""
     return Called(f"customer {label(customer_id)}", f"{label(customer_id)}号顾客")
