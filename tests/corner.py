@@ -6,7 +6,6 @@ Only names are added to the build, so every figure is still the planted shop's o
 from __future__ import annotations
 
 import atexit
-import json
 import shutil
 import tempfile
 from functools import cache
@@ -69,9 +68,15 @@ def built() -> Path:
         con.execute("DELETE FROM names WHERE kind = 'attribute'")
         con.executemany("INSERT INTO names VALUES (?, ?, ?, ?)", NAMES)
         for key, (en, zh) in RENAMED.items():
-            con.execute("UPDATE names SET name_en = ?, name_zh = ? WHERE kind = 'category' AND key = ?", [en, zh, key])
+            con.execute(
+                "UPDATE names SET name_en = ?, name_zh = ? WHERE kind = 'category' AND key = ?", [en, zh, key]
+            )
+        con.execute("INSERT INTO names SELECT DISTINCT 'type', \"type\", lower(\"type\"), lower(\"type\") FROM products"
+                    " WHERE \"type\" NOT IN (SELECT key FROM names WHERE kind = 'type')")  # fmt: skip
         con.executemany("INSERT INTO synonyms VALUES (?, ?, ?, ?)", SYNONYMS)
-        con.execute("INSERT INTO campaigns SELECT '2', 'Campaign 2', kind, start_day + 60, end_day + 60 FROM campaigns")
+        con.execute(
+            "INSERT INTO campaigns SELECT '2', 'Campaign 2', kind, start_day + 60, end_day + 60 FROM campaigns"
+        )
         con.execute("INSERT INTO attributes SELECT customer_id, 'kids_count', '1' FROM customer_summary"
                     " WHERE customer_id::INT % 10 = 3")  # fmt: skip
     return path
@@ -91,7 +96,9 @@ def hostile() -> Shop:
     with duckdb.connect(str(version(path) / "shop.duckdb")) as con:
         con.executemany("INSERT INTO names VALUES (?, ?, ?, ?)", NAMES)
         con.execute("UPDATE products SET name = ? WHERE product_id = 'p0' OR category = 'MILK'", [HOSTILE])
-        con.execute("UPDATE names SET name_en = ?, name_zh = ? WHERE key IN ('MILK', 'Private')", [HOSTILE, HOSTILE])
+        con.execute(
+            "UPDATE names SET name_en = ?, name_zh = ? WHERE key IN ('MILK', 'Private')", [HOSTILE, HOSTILE]
+        )
         con.execute("UPDATE segments SET name_en = ?, name_zh = ? WHERE segment_id = '1'", [HOSTILE, HOSTILE])
         con.execute("UPDATE campaigns SET name = ?, kind = ?", [HOSTILE, HOSTILE])
     return Shop.open(path)
@@ -102,8 +109,3 @@ def planted(sql: str, *values: object) -> list[tuple]:
     store = shops.built() / "store" / "shop.duckdb"
     with duckdb.connect(str(store), read_only=True) as con:
         return con.execute(sql, list(values)).fetchall()
-
-
-def keys_of(value: object) -> set[str]:
-    """The keys of a JSON object at its top level."""
-    return set(json.loads(json.dumps(value)))

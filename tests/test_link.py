@@ -170,7 +170,8 @@ def test_what_may_mean_two_things_is_not_guessed(text: str):
 
 
 @pytest.mark.parametrize(
-    ("text", "term"), [("How much steak?", "steak"), ("牛肉卖了多少", "牛肉"), ("quantum computers", "quantum computers")]
+    ("text", "term"),
+    [("How much steak?", "steak"), ("牛肉卖了多少", "牛肉"), ("quantum computers", "quantum computers")],
 )
 def test_what_the_shop_has_not_is_an_unknown_term(text: str, term: str):
     found = link(text)
@@ -217,12 +218,16 @@ def test_modifiers(text: str, modifiers: set[str]):
     assert link(text).modifiers == modifiers
 
 
-@pytest.mark.parametrize("text", ["What does she like?", "她喜欢什么", "这位顾客喜欢什么", "tell me about this customer"])
+@pytest.mark.parametrize(
+    "text", ["What does she like?", "她喜欢什么", "这位顾客喜欢什么", "tell me about this customer"]
+)
 def test_pronouns(text: str):
     assert link(text).pronoun
 
 
-@pytest.mark.parametrize("text", ["What do the customer segments look like?", "她们买什么", "Who are our customers?"])
+@pytest.mark.parametrize(
+    "text", ["What do the customer segments look like?", "她们买什么", "Who are our customers?"]
+)
 def test_groups_are_no_pronoun(text: str):
     assert not link(text).pronoun
 

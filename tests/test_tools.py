@@ -1,0 +1,447 @@
+"""Every tool over the small shop: true values (against plain SQL on the shop's source), both languages,
+and names that attack whoever shows or obeys them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from customers.errors import Unknown
+from tests import corner
+from tests.corner import planted
+from tools import TOOLS, words
+from tools.base import Access, CannotDo, Fact, ToolResult, TryAgain
+
+EVERY_CALL: list[tuple[str, dict[str, Any]]] = [
+    *(("profile", {"customer": "0", "about": about}) for about in TOOLS["profile"].parameters["about"]["enum"]),
+    ("profile", {"customer": "7", "about": "everything"}),
+    ("recommend", {"customer": "0", "n": 3}),
+    ("recommend", {"customer": "0", "category": "MILK", "n": 2}),
+    ("recommend", {"customer": "0", "new_only": True}),
+    ("explain_preference", {"customer": "0", "category": "DIAPERS"}),
+    ("similar_customers", {"customer": "0", "n": 2}),
+    ("segments", {}),
+    *(("segment", {"segment": key}) for key in "123"),
+    ("audience", {"category": "MILK", "n": 1}),
+    ("audience", {"product": "p0", "n": 30, "segment": "1"}),
+    ("search_products", {"text": "milk", "n": 3}),
+    ("search_products", {"text": "牛奶", "category": "MILK"}),
+    ("bought_with", {"category": "DIAPERS", "n": 3}),
+    ("bought_with", {"product": "p0"}),
+    ("campaign", {"campaign": "1"}),
+    ("campaign", {}),
+    *(
+        ("measure", {"quantity": quantity, "by": "none", "filters": {"category": ["MILK"], "customer": ["0", "1"]}})
+        for quantity in TOOLS["measure"].parameters["quantity"]["enum"]
+    ),
+    *(
+        ("measure", {"quantity": "spend", "by": by, "n": 4})
+        for by in [*TOOLS["measure"].parameters["by"]["enum"], "age"]
+    ),
+    *(("measure", {"quantity": quantity, "by": "campaign"}) for quantity in ("redemptions", "received")),
+]  # fmt: skip
+
+
+def run(tool: str, **args: Any) -> ToolResult:
+    return TOOLS[tool].run(corner.shop(), args)
+
+
+def one(facts: tuple[Fact, ...], predicate: str) -> Fact:
+    (fact,) = [f for f in facts if f.predicate == predicate]
+    return fact
+
+
+def measured(quantity: str, by: str = "none", **more: Any) -> Fact:
+    return run("measure", quantity=quantity, by=by, **more).facts[0]
+
+
+def written(facts: tuple[Fact, ...]) -> str:
+    return "\n".join(f.text[language] for f in facts for language in ("en", "zh"))
+
+
+@pytest.mark.parametrize(("tool", "args"), EVERY_CALL, ids=lambda v: v if isinstance(v, str) else None)
+def test_every_call_speaks_both_languages_in_whole_sentences(tool: str, args: dict[str, Any]):
+    result = run(tool, **args)
+    assert result.facts
+    for fact in result.facts:
+        en, zh = fact.text["en"], fact.text["zh"]
+        assert re.search(r"[.!]$", en)
+        assert not re.search(r"[\u3400-\u9fff]", en)
+        assert zh.endswith("。")
+        assert re.search(r"[\u3400-\u9fff]", zh)
+        for text in (en, zh):
+            assert not re.search(r"[{}]|\bNone\b|\bnan\b|  |\binf\b", text)
+        assert not re.search(r"\b1 (?:trips|baskets|coupons|customers|units|products|days)\b", en)
+        assert not re.search(r"s's\b", en)
+        assert [n for n in re.findall(r"\d[\d,.]*%", en)] == re.findall(r"\d[\d,.]*%", zh)
+    if result.table:
+        for language in ("en", "zh"):
+            assert {len(r) for r in result.table.rows[language]} == {len(result.table.titles[language])}
+
+
+def test_profile_of_a_customer():
+    facts = run("profile", customer="0", about="everything").facts
+    ((spend, trips, last),) = planted(
+        "SELECT sum(amount), count(DISTINCT basket_id), max(ts)::DATE FROM events"
+        " WHERE kind = 'purchase' AND customer_id = '0'"
+    )
+    fact = one(facts, "spend")
+    assert fact.value == pytest.approx(spend)
+    assert words.money(spend, "$") in fact.text["en"]
+    assert words.money(spend, "$") in fact.text["zh"]
+    assert f"{trips} trips" in fact.text["en"]
+    assert f"到店{trips}次" in fact.text["zh"]
+    assert words.money(spend / trips, "$") in fact.text["en"]
+    assert one(facts, "last_visit").value == last.isoformat()
+    assert one(facts, "attributes").value == {"age": "25-34"}
+    assert corner.shop().segment(one(facts, "segment").value).size == 80
+
+
+def test_profile_tells_the_top_categories():
+    facts = run("profile", customer="0", about="tastes").facts
+    top = planted(
+        "SELECT p.category, sum(amount), sum(amount) / sum(sum(amount)) OVER () FROM events e"
+        " JOIN products p USING (product_id) WHERE kind = 'purchase' AND customer_id = '0'"
+        " GROUP BY ALL ORDER BY 2 DESC LIMIT 3"
+    )
+    tastes = [f for f in facts if f.predicate == "category_spend"]
+    assert [f.value for f in tastes] == pytest.approx([spend for _, spend, _ in top])
+    for fact, (_, _, share) in zip(tastes, top, strict=True):
+        assert words.percent(share) in fact.text["en"]
+
+
+def test_profile_says_when_nothing_is_known():
+    (fact,) = run("profile", customer="7", about="attributes").facts
+    assert fact.value is None
+
+
+@pytest.mark.parametrize(
+    ("quantity", "sql"),
+    [
+        ("spend", "sum(amount)"), ("units", "sum(quantity)"), ("baskets", "count(DISTINCT basket_id)"),
+        ("customers", "count(DISTINCT customer_id)"), ("products", "count(DISTINCT product_id)"),
+        ("mean_basket", "sum(amount) / count(DISTINCT basket_id)"),
+        ("mean_spend", "sum(amount) / count(DISTINCT customer_id)"), ("mean_price", "sum(amount) / sum(quantity)"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("args", "where"),
+    [
+        ({}, "true"),
+        ({"filters": {"category": ["MILK"]}}, "category = 'MILK'"),
+        ({"filters": {"category": ["WINE", "CHEESE"], "brand": ["Private"]}}, "category IN ('WINE', 'CHEESE') AND brand = 'Private'"),
+        ({"filters": {"customer": ["5"]}, "start": "2024-03-01", "end": "2024-03-31"},
+         "customer_id = '5' AND ts >= '2024-03-01' AND ts < '2024-04-01'"),
+        ({"filters": {"attributes": {"age": ["25-34"]}}}, "customer_id IN (SELECT customer_id FROM attributes WHERE value = '25-34')"),
+    ],
+)  # fmt: skip
+def test_measured_figures(quantity: str, sql: str, args: dict[str, Any], where: str):
+    ((true,),) = planted(
+        f"SELECT {sql} FROM events JOIN products USING (product_id) WHERE kind = 'purchase' AND {where}"
+    )
+    fact = measured(quantity, **args)
+    assert fact.value == pytest.approx(true)
+    money = quantity in ("spend", "mean_basket", "mean_spend", "mean_price")
+    shown = words.money(fact.value, "$") if money else words.number(fact.value)
+    assert shown in fact.text["en"]
+    assert shown in fact.text["zh"]
+
+
+def test_a_figure_tells_its_filters_and_its_share():
+    facts = run("measure", quantity="spend", by="none", filters={"customer": ["0"], "category": ["MILK"]},
+                start="2024-02-01", end="2024-02-29").facts  # fmt: skip
+    assert "ustomer 0" in facts[0].text["en"]
+    assert "Milk in February 2024" in facts[0].text["en"]
+    assert all(part in facts[0].text["zh"] for part in ("0", "牛奶", "2024年2月"))
+    ((milk, all_of_it),) = planted(
+        "SELECT sum(amount) FILTER (category = 'MILK'), sum(amount) FROM events JOIN products USING (product_id)"
+        " WHERE kind = 'purchase' AND customer_id = '0' AND month(ts) = 2"
+    )
+    assert facts[1].value == pytest.approx(milk / all_of_it)
+
+
+def test_a_share_of_customers_stays_within_the_group_asked_about():
+    facts = run("measure", quantity="customers", by="none",
+                filters={"category": ["WINE"], "attributes": {"age": ["25-34"]}}).facts  # fmt: skip
+    assert facts[1].value == pytest.approx(facts[0].value / 50)
+    assert "Aged 25-34" in facts[1].text["en"]
+    assert "25-34岁" in facts[1].text["zh"]
+
+
+@pytest.mark.parametrize("quantity", ["spend", "baskets", "mean_basket"])
+def test_a_campaign_narrows_purchases_to_who_was_sent_it(quantity: str):
+    fact = measured(quantity, filters={"campaign": ["1"]})
+    assert "who were sent Campaign 1" in fact.text["en"]
+    assert "收到活动1的顾客" in fact.text["zh"]
+
+
+@pytest.mark.parametrize("quantity", ["redemptions", "received"])
+def test_coupons_for_a_category_say_so(quantity: str):
+    fact = measured(quantity, filters={"category": ["DIAPERS"], "campaign": ["1"]})
+    assert fact.value == {"redemptions": 20, "received": 200}[quantity]
+    assert "Diapers & disposables" in fact.text["en"]
+    assert "尿布与一次性用品" in fact.text["zh"]
+    assert measured(quantity, filters={"category": ["MILK"]}).value == 0
+
+
+@pytest.mark.parametrize(
+    ("by", "expression"),
+    [("category", "category"), ("brand", "brand"), ("type", '"type"'), ("product", "product_id"), ("customer", "customer_id"),
+     ("month", "strftime(ts, '%Y-%m')"), ("weekday", "dayname(ts)")],
+)  # fmt: skip
+@pytest.mark.parametrize("ascending", [False, True])
+def test_rankings(by: str, expression: str, ascending: bool):
+    order = "ASC" if ascending else "DESC"
+    rows = planted(f"SELECT {expression}, sum(quantity) AS n FROM events JOIN products USING (product_id)"
+                   f" WHERE kind = 'purchase' GROUP BY 1 ORDER BY n {order}")  # fmt: skip
+    result = run("measure", quantity="units", by=by, n=3, ascending=ascending)
+    total, *stated = result.facts
+    assert total.value == sum(n for _, n in rows)
+    assert [f.value for f in stated] == [n for _, n in rows[:3]]
+    assert words.percent(stated[0].value / total.value) in stated[0].text["en"]
+    assert len(rows) == result.full.groups
+    assert f"{len(rows)} " in stated[0].text["en"]
+
+
+def test_what_is_asked_about_is_stated_even_at_the_bottom():
+    result = run("measure", quantity="spend", by="category", filters={"category": ["WINE", "MILK"]})
+    named = {f.subject: f.value for f in result.facts[1:]}
+    true = dict(planted("SELECT category, sum(amount) FROM events JOIN products USING (product_id)"
+                        " WHERE category IN ('WINE', 'MILK') AND kind = 'purchase' GROUP BY 1"))  # fmt: skip
+    assert named == {"Wine": pytest.approx(true["WINE"]), "Milk": pytest.approx(true["MILK"])}
+
+
+def test_weekdays_and_months_in_chinese():
+    assert re.search(r"星期[一二三四五六日]", written(run("measure", quantity="baskets", by="weekday").facts))
+    assert "2024年7月" in written(run("measure", quantity="spend", by="month").facts)
+
+
+@pytest.mark.parametrize("quantity", ["mean_basket", "mean_spend", "mean_price"])
+def test_a_mean_of_nothing_is_not_zero(quantity: str):
+    with pytest.raises(CannotDo) as error:
+        measured(
+            quantity, filters={"customer": ["5"], "category": ["WINE"]}, start="2024-01-01", end="2024-01-01"
+        )
+    assert set(error.value.text) == {"en", "zh"}
+
+
+def test_segments_add_up():
+    result = run("segments")
+    assert result.facts[0].value == 3
+    sizes = [f.value for f in result.facts[1:]]
+    assert sorted(sizes) == [60, 60, 80]
+    assert sizes[0] == 80
+    assert "40.0%" in result.facts[1].text["zh"]
+
+
+def test_segment_figures():
+    shop = corner.shop()
+    for key in shop.keys("segment"):
+        members = tuple(str(c) for c, s, *_ in shop.segment_map() if s == key)
+        ((spend, trips),) = planted(
+            f"SELECT sum(amount) / {len(members)}, count(DISTINCT basket_id) / {len(members)} FROM events"
+            f" WHERE kind = 'purchase' AND customer_id IN {members}"
+        )
+        facts = run("segment", segment=key).facts
+        assert one(facts, "size").value == len(members)
+        assert one(facts, "mean_spend").value == pytest.approx(spend)
+        assert f"{trips:.1f} trips" in one(facts, "mean_spend").text["en"]
+
+
+def test_recommendations_come_with_reasons_and_respect_their_options():
+    bought = {
+        p
+        for (p,) in planted(
+            "SELECT DISTINCT product_id FROM events WHERE customer_id = '0' AND kind = 'purchase'"
+        )
+    }
+    cheese = {p for (p,) in planted("SELECT product_id FROM products WHERE category = 'CHEESE'")}
+    result = run("recommend", customer="0", n=4)
+    assert len(result.facts) == len(result.recommendations) == 4
+    assert [f.value for f in result.facts] == [r.product_id for r in result.recommendations]
+    assert {f.value for f in run("recommend", customer="0", category="CHEESE").facts} <= cheese
+    assert not {f.value for f in run("recommend", customer="0", new_only=True).facts} & bought
+
+
+def test_a_repeat_is_told_with_its_true_figures():
+    repeats = [(f, r) for f, r in _zipped(run("recommend", customer="0", n=10)) if r.reason == "repeat"]
+    assert repeats
+    for fact, rec in repeats:
+        ((trips, since),) = planted(
+            "SELECT count(DISTINCT basket_id), DATE '2024-08-27' - max(ts)::DATE FROM events"
+            " WHERE customer_id = '0' AND product_id = ? AND kind = 'purchase'", rec.product_id
+        )  # fmt: skip
+        assert f"bought on {trips} trip" in fact.text["en"]
+        assert f"买过{trips}次" in fact.text["zh"]
+        assert words.days_ago(since, "en") in fact.text["en"]
+
+
+def _zipped(result: ToolResult) -> list[tuple[Fact, Any]]:
+    return list(zip(result.facts, result.recommendations, strict=True))
+
+
+def test_nothing_left_to_recommend_is_said():
+    known = planted("SELECT customer_id FROM events JOIN products USING (product_id) WHERE category = 'MILK'"
+                    " AND kind = 'purchase' GROUP BY 1 HAVING count(DISTINCT product_id) = 5 LIMIT 1")  # fmt: skip
+    with pytest.raises(CannotDo) as error:
+        run("recommend", customer=known[0][0], category="MILK", new_only=True)
+    assert "Milk" in error.value.text["en"]
+    assert "牛奶" in error.value.text["zh"]
+
+
+def test_preference_explained():
+    head, *why = run("explain_preference", customer="0", category="DIAPERS").facts
+    assert head.value > 0.9
+    trips = planted("SELECT count(DISTINCT basket_id) FROM events JOIN products USING (product_id)"
+                    " WHERE customer_id = '0' AND category = 'DIAPERS' AND kind = 'purchase'")[0][0]  # fmt: skip
+    assert f"{trips} trips" in written(tuple(why))
+    assert all(("raises" in f.text["en"]) == (f.value > 0) for f in why)
+    assert all(("提高" in f.text["zh"]) == (f.value > 0) for f in why)
+
+
+def test_similar_customers_share_the_taste():
+    result = run("similar_customers", customer="0", n=5)
+    assert len(result.facts) == 5
+    assert all(int(f.value) < 80 for f in result.facts)  # the planted baby customers
+    assert "0" not in [f.value for f in result.facts]
+
+
+def test_audience():
+    result = run("audience", category="DIAPERS", n=15)
+    assert result.facts[0].value == 15
+    members = [f for f in result.facts if f.predicate == "buys_within_30_days"]
+    assert len(members) == 10
+    assert result.table is not None
+    assert len(result.table.rows["en"]) == 5
+    assert [m.value for m in members] == sorted((m.value for m in members), reverse=True)
+    for fact in members:
+        customer = fact.subject.split()[-1]
+        ((trips,),) = planted("SELECT count(DISTINCT basket_id) FROM events JOIN products USING (product_id)"
+                              " WHERE customer_id = ? AND category = 'DIAPERS' AND kind = 'purchase'", customer)  # fmt: skip
+        assert f"{trips} trip" in fact.text["en"]
+        assert f"{trips}次" in fact.text["zh"]
+
+
+def test_bought_with():
+    for fact in run("bought_with", category="DIAPERS", n=5).facts:
+        ((both_, first, second, baskets),) = planted(
+            "WITH b AS (SELECT basket_id, bool_or(category = 'DIAPERS') AS x, bool_or(category = ?) AS y FROM events"
+            " JOIN products USING (product_id) WHERE kind = 'purchase' GROUP BY 1)"
+            " SELECT count(*) FILTER (x AND y), count(*) FILTER (x), count(*) FILTER (y), count(*) FROM b", fact.value
+        )  # fmt: skip
+        assert words.plural(both_, "basket") in fact.text["en"]
+        assert words.percent(both_ / first) in fact.text["zh"]
+        assert f"{both_ * baskets / first / second:.1f} times" in fact.text["en"]
+
+
+def test_campaigns():
+    facts = run("campaign", campaign="1").facts
+    assert one(facts, "received").value == 200
+    assert one(facts, "redeemers").value == 20
+    assert "10.0%" in one(facts, "redeemers").text["en"]
+    assert "January 31, 2024 to March 1, 2024" in one(facts, "received").text["en"]
+    (ranked,) = run("campaign").facts
+    assert ranked.value == pytest.approx(0.1)
+
+
+def test_search_finds_the_category_in_both_languages():
+    for text in ("milk", "牛奶"):
+        hits = [f.value for f in run("search_products", text=text, n=3).facts]
+        assert set(hits) <= {"p45", "p46", "p47", "p48", "p49"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "args"),
+    [
+        ("profile", {"customer": "999", "about": "everything"}), ("recommend", {"customer": "999"}),
+        ("recommend", {"customer": "0", "category": "NOPE"}), ("explain_preference", {"customer": "0", "category": "NOPE"}),
+        ("similar_customers", {"customer": "999"}), ("segment", {"segment": "9"}), ("audience", {"category": "NOPE"}),
+        ("audience", {"product": "nope"}), ("audience", {"category": "MILK", "segment": "9"}),
+        ("bought_with", {"category": "NOPE"}), ("bought_with", {"product": "nope"}), ("campaign", {"campaign": "9"}),
+        ("measure", {"quantity": "spend", "by": "none", "filters": {"category": ["NOPE"]}}),
+        ("measure", {"quantity": "spend", "by": "none", "filters": {"customer": ["999"]}}),
+        ("measure", {"quantity": "spend", "by": "none", "filters": {"attributes": {"shoe_size": ["9"]}}}),
+        ("search_products", {"text": "milk", "category": "NOPE"}),
+    ],
+)  # fmt: skip
+def test_unknown_ids(tool: str, args: dict[str, Any]):
+    with pytest.raises(Unknown):
+        run(tool, **args)
+
+
+@pytest.mark.parametrize("tool", ["audience", "bought_with"])
+def test_a_missing_thing_can_be_mended_by_the_planner(tool: str):
+    with pytest.raises(TryAgain):
+        run(tool)
+
+
+def test_every_tool_reads_only_and_describes_itself():
+    for name, tool in TOOLS.items():
+        assert tool.name == name
+        assert tool.access is Access.READ
+        assert tool.describe
+        assert set(tool.busy) == {"en", "zh"}
+        assert set(tool.required) <= set(tool.parameters)
+
+
+# names that attack -----------------------------------------------------------------------------
+DANGEROUS = re.compile(r"[<>\[\]`|*_\\{}~\x00-\x1f\u200b-\u200f\u2028-\u202e]|://|!\[")
+
+
+@pytest.mark.parametrize(
+    ("tool", "args"),
+    [
+        ("profile", {"customer": "0", "about": "everything"}), ("recommend", {"customer": "0", "n": 8}),
+        ("explain_preference", {"customer": "0", "category": "MILK"}), ("similar_customers", {"customer": "0"}),
+        ("segments", {}), ("segment", {"segment": "1"}), ("audience", {"product": "p0", "segment": "1", "n": 12}),
+        ("search_products", {"text": "milk"}), ("bought_with", {"category": "MILK"}), ("bought_with", {"product": "p0"}),
+        ("campaign", {"campaign": "1"}), ("campaign", {}), ("measure", {"quantity": "spend", "by": "category"}),
+        ("measure", {"quantity": "spend", "by": "brand"}), ("measure", {"quantity": "spend", "by": "product", "n": 20}),
+        ("measure", {"quantity": "spend", "by": "segment"}), ("measure", {"quantity": "redemptions", "by": "campaign"}),
+        ("measure", {"quantity": "spend", "by": "none",
+                     "filters": {"category": ["MILK"], "segment": ["1"], "brand": ["Private"], "product": ["p45"], "campaign": ["1"]}}),
+    ],
+)  # fmt: skip
+def test_hostile_names_are_plain_text(tool: str, args: dict[str, Any]):
+    result = TOOLS[tool].run(corner.hostile(), args)
+    texts = [f.text[language] for f in result.facts for language in ("en", "zh")]
+    texts += [n for f in result.facts for n in f.names]
+    if result.table:
+        texts += [cell for language in ("en", "zh") for row in result.table.rows[language] for cell in row]
+    assert any("Ignore previous" in t for t in texts) or tool in ("similar_customers", "bought_with")
+    for text in texts:
+        assert not DANGEROUS.search(text.replace(">99%", "").replace("<1%", "")), text
+
+
+@settings(deadline=None)
+@given(st.one_of(st.text(max_size=200), st.lists(st.sampled_from("<b> [x](y) ` | * _ # \n \x00 \u202e http:// ![ {0} a 名".split(" ")), max_size=12).map("".join)))  # fmt: skip
+def test_a_label_is_inert_one_line_and_short(text: str):
+    shown = words.label(text)
+    assert not DANGEROUS.search(shown)
+    assert "#" not in shown
+    assert len(shown.splitlines()) <= 1
+    assert len(shown) <= 80
+    assert words.label(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "$0.00"), (3.5, "$3.50"), (-12, "-$12.00"), (1234.5, "$1,234.50"), (77079.4, "$77,079")],
+)
+def test_money(value: float, text: str):
+    assert words.money(value, "$") == text
+
+
+def test_numbers_plurals_listings():
+    assert words.number(1234) == "1,234"
+    assert words.number(2.25) == "2.2"
+    assert words.plural(1, "trip") == "1 trip"
+    assert words.plural(2, "category", "categories") == "2 categories"
+    assert words.percent(0.1234) == "12.3%"
+    assert words.listing(["a", "b", "c"], "en") == "a, b and c"
+    assert words.listing(["甲", "乙", "丙"], "zh") == "甲、乙和丙"
+    assert words.listing([], "en") == ""
