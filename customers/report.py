@@ -64,12 +64,15 @@ def _cleaning(con: duckdb.DuckDBPyConnection) -> list[Block]:
         "SELECT source, rule, reason_en, action, rows, of_rows FROM quality"
         " WHERE rows > 0 OR action = 'dropped' ORDER BY source, action, rows DESC"
     ).fetchall()
+    clean = [f"{source}: {rule.replace('_', ' ')}" for source, rule, _, _, n, _ in rows if not n]
     table: list[tuple[str, ...]] = [("Source", "Rule", "Why", "What was done", "Rows", "Share")]
     table += [
         (source, rule.replace("_", " "), reason, action, f"{n:,}", f"{n / of:.2%}" if of else "-")
         for source, rule, reason, action, n, of in rows
+        if n
     ]
-    return [("title", "What came in and what was dropped"), ("table", table)]
+    none = [("text", f"Looked for and not found – {'; '.join(clean)}.")] if clean else []
+    return [("title", "What came in and what was dropped"), ("table", table), *none]
 
 
 def _segments(con: duckdb.DuckDBPyConnection) -> list[Block]:

@@ -32,7 +32,8 @@ def turn(view: TurnView) -> str:
     said = f'<div class="answer">{answer(view.text)}</div>' if view.text else ""
     parts = [_steps(view), said, _state(view)]
     if view.reply is not None:
-        parts += [_offers(view.reply.recommendations, view.language), _handoff(view.reply, view.language)]
+        unlisted = tuple(offer for offer in view.reply.recommendations if offer.name not in view.text)
+        parts += [_offers(unlisted, view.language), _handoff(view.reply, view.language)]
     if view.status == "done":
         parts += [_facts(view.facts, view.language), _foot(view)]
     return f'<div class="turn {view.status}">' + "".join(parts) + "</div>"
