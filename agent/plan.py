@@ -87,7 +87,9 @@ def _options(name: str, schema: Mapping[str, Any], subject: Subject, shop: Shop)
     """Return the values of an option that the question's wording leaves open."""
     values, text = list(schema["enum"]), subject.links.text
     if name == "quantity":
-        return cues.quantities(text) or values
+        found = cues.quantities(text)
+        # Who is named is not counted: "how many times did customer 88 come".
+        return ([q for q in found if q != "customers"] if subject.customers else found) or found or values
     if name == "about":
         return cues.about(text)
     if name != "by":
@@ -122,6 +124,21 @@ def _form(tool: Tool, subject: Subject, shop: Shop) -> dict[str, Any]:
         elif kind in _ENTITIES and len(subject.keys(kind)) > 1:
             properties[name] = {"type": "string", "enum": list(subject.keys(kind))}
     return _object(properties)
+
+
+def follows(raw: Mapping[str, Any], schema: Mapping[str, Any]) -> bool:
+    """Whether a plan keeps to its turn's grammar: a server may not have been able to hold the model to it."""
+    listed, calls = schema["properties"]["calls"], raw.get("calls")
+    if not isinstance(calls, list) or not listed["minItems"] <= len(calls) <= listed["maxItems"]:
+        return False
+    forms = {form["properties"]["tool"]["const"]: form["properties"] for form in listed["items"]["anyOf"]}
+    return all(isinstance(call, dict) and _fits(call, forms.get(call.get("tool"))) for call in calls)
+
+
+def _fits(call: Mapping[str, Any], form: Mapping[str, Any] | None) -> bool:
+    if form is None or call.keys() != form.keys():
+        return False
+    return all(call[name] in schema["enum"] for name, schema in form.items() if "enum" in schema)
 
 
 def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
@@ -223,12 +240,13 @@ class Planner:
         """Return the plan of the most similar example that the links allow (no LLM)."""
         if self._vectors is None:
             self._vectors = self._encoder.encode([e["q"] for e in self._examples])
-        possible = {tool.name for tool in allowed(subject)} | set(PSEUDO)
+        listed = grammar(subject, self._shop)["properties"]["calls"]
+        forms = {form["properties"]["tool"]["const"]: form["properties"] for form in listed["items"]["anyOf"]}
         scores = self._vectors @ self._encoder.encode([_masked(subject.links.text)])[0]
         for i in np.argsort(-scores):
             calls = self._examples[int(i)]["calls"]
-            if all(c["tool"] in possible for c in calls):
-                return {"calls": [_complete(c, subject) for c in calls]}
+            if len(calls) <= listed["maxItems"] and all(c["tool"] in forms for c in calls):
+                return {"calls": [_complete(c, forms[c["tool"]]) for c in calls]}
         return {"calls": [{"tool": "clarify"}]}
 
 
@@ -236,14 +254,9 @@ def _masked(text: str) -> str:
     return re.sub(r"\d+", "88", text)
 
 
-def _complete(call: dict[str, Any], subject: Subject) -> dict[str, Any]:
-    """Return a call with the first linked key for each entity that would need choosing."""
-    tool = TOOLS.get(call["tool"])
-    if tool is None:
-        return call
-    several = {
-        name: subject.keys(schema["x-entity"])[0]
-        for name, schema in tool.parameters.items()
-        if schema.get("x-entity") in _ENTITIES and len(subject.keys(schema["x-entity"])) > 1
+def _complete(call: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an example's call as the form allows it: its own value where that is open, else the first."""
+    chosen = {name: schema["enum"] for name, schema in form.items() if "enum" in schema}
+    return {"tool": call["tool"]} | {
+        name: call[name] if call.get(name) in values else values[0] for name, values in chosen.items()
     }
-    return {**call, **several}

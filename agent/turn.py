@@ -31,7 +31,7 @@ from agent.language import language_of
 from agent.lexicon import Lexicon
 from agent.link import Linker, Links
 from agent.llm import LLM
-from agent.plan import PSEUDO, Call, Planner, Subject, bind, grammar
+from agent.plan import PSEUDO, Call, Planner, Subject, bind, follows, grammar
 from agent.prompts import Prompts
 from customers.errors import Unknown
 from customers.shop import Shop
@@ -176,16 +176,15 @@ class Steps:
         if self._s.llm is None:
             return self._s.planner.nearest(asking)
         messages = self._s.planner.messages(asking, conversation.before(asking, turn.memory))
+        schema = grammar(asking, self._s.shop)
         try:
-            raw, usage = self._s.llm.plan(
-                messages, grammar(asking, self._s.shop), max_tokens=PLAN_TOKENS, cancel=turn.cancel
-            )
+            raw, usage = self._s.llm.plan(messages, schema, max_tokens=PLAN_TOKENS, cancel=turn.cancel)
         except Cancelled:
             raise
         except LLMError:
             return self._s.planner.nearest(asking)
         turn.usage = add_usage(turn.usage, usage)
-        return raw
+        return raw if follows(raw, schema) else self._s.planner.nearest(asking)
 
     def _review(self, turn: Turn) -> None:
         """End the turn where the plan needs what was not, or not clearly, named."""
@@ -329,7 +328,10 @@ class Steps:
         except LLMError:
             return steps[0].text
         turn.usage = add_usage(turn.usage, usage)
-        return steps[ord(str(raw["step"])) - ord("a")].text
+        return next(
+            (s.text for s, letter in zip(steps, "abcdefgh", strict=False) if letter == raw.get("step")),
+            steps[0].text,
+        )
 
     # 5 verify ------------------------------------------------------------------------------
     def verify(self, turn: Turn) -> None:

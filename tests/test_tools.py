@@ -77,7 +77,7 @@ def test_every_call_speaks_both_languages_in_whole_sentences(tool: str, args: di
             assert not re.search(r"[{}]|\bNone\b|\bnan\b|  |\binf\b", text)
         assert not re.search(r"\b1 (?:trips|baskets|coupons|customers|units|products|days)\b", en)
         assert not re.search(r"s's\b", en)
-        assert [n for n in re.findall(r"\d[\d,.]*%", en)] == re.findall(r"\d[\d,.]*%", zh)
+        assert re.findall(r"\d[\d,.]*%", en) == re.findall(r"\d[\d,.]*%", zh)
     if result.table:
         for language in ("en", "zh"):
             assert {len(r) for r in result.table.rows[language]} == {len(result.table.titles[language])}
