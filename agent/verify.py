@@ -68,7 +68,10 @@ def check_advice(advice: str, facts: Sequence[Fact], lexicon: Lexicon, language:
 
 
 def _without_names(text: str, facts: Iterable[Fact]) -> str:
-    for name in sorted({n for f in facts for n in f.names}, key=len, reverse=True):
-        for form in (name, re.sub(r"\s*[（(]#\w+[)）]$", "", name)):
-            text = re.sub(re.escape(form), " ", text, flags=re.IGNORECASE)
+    """Blank out what the facts name: whole names first, then the same names without their ids."""
+    whole = {n for f in facts for n in f.names}
+    bare = {re.sub(r"\s*[（(]#\w+[)）]$", "", name) for name in whole}
+    for names in (whole, bare):
+        for name in sorted(names, key=len, reverse=True):
+            text = re.sub(re.escape(name), " ", text, flags=re.IGNORECASE)
     return text
