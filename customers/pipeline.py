@@ -26,8 +26,10 @@ from customers.profiles import build as profiles
 from customers.profiles.workspace import Workspace
 from customers.report import write_report
 from customers.stages import Silent, Stopwatch
-from customers.stores import versions
+from customers.stores import space, versions
 
+# A version copies the store and adds the vectors: 3.4 times the sample's store (57 MB, 194 MB).
+SPACE_FACTOR, SPACE_LEAST = 5, 50_000_000
 STORE = Path("store") / "shop.duckdb"
 
 
@@ -47,6 +49,7 @@ def build(
     store = shop_dir / STORE
     if not store.is_file():
         raise BadInput(f"{store} does not exist; bring data in first: `shopkeeper data SOURCE`")
+    space.require(shop_dir, SPACE_FACTOR * store.stat().st_size + SPACE_LEAST, "a build")
     with versions.build_lock(shop_dir):
         print_of_inputs = fingerprint(store)
         found = versions.find_current(shop_dir)

@@ -40,7 +40,7 @@ _MONTH = (
 )
 # What looks like a number and is none: footnotes, list numbers, ids, dates, age and income bands.
 _NO_FIGURE = re.compile(
-    r"\[\d+(?:\s*,\s*\d+)*\]|^\s*\d+[.)、]\s|#\s*\d+"
+    r"\[\d+(?:\s*,\s*\d+)*\]|^\s*\d+[.)、]\s|#\s*\d+|\d+(?:(?:、|和)\d+)*\s*号(?:顾客|客户|会员)"
     r"|(?:customers?|households?|campaigns?|顾客|客户|会员|活动|编号)\s*#?(?:号|为)?\s*\d+(?:(?:\s*,\s*|、|\s+and\s+|和)\d+)*"
     rf"|\b{_MONTH}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?(?:,?\s+\d{{4}})?\b|\b\d{{1,2}}\s+{_MONTH}\b(?:\s+\d{{4}})?"
     rf"|\b{_MONTH}\.?\s+\d{{4}}\b|\b\d{{4}}-\d{{2}}(?:-\d{{2}})?\b"

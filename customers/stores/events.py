@@ -18,6 +18,7 @@ import ibis
 
 from customers.errors import BadInput, NotBuilt
 from customers.schema import TABLES
+from customers.stores import space
 
 # An Ibis table and an Ibis column. Ibis gives their attributes (the columns, and the methods that
 # depend on a column's type) no static types, so they are opaque to the type checker.
@@ -113,7 +114,11 @@ def create(path: Path) -> Iterator[EventStore]:
         yield store
         _finish(store)
         os.replace(partial, path)
-    except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
+    except (duckdb.Error, OSError) as error:
+        if not isinstance(
+            error, duckdb.IOException | duckdb.OutOfMemoryException | OSError
+        ) and not space.is_full(error):
+            raise
         raise BadInput(
             f"{path}: the store could not be written ({_first_line(error)}); free disk space or memory, "
             "or choose another directory, and run again"
