@@ -63,6 +63,7 @@ class Agent:
         self._sessions: Any = None
         if memory is not None:
             self._database = sqlite3.connect(memory, check_same_thread=False)
+            self._database.execute("PRAGMA secure_delete = ON")  # deleted text is overwritten with zeros
             self._sessions = build_graph(self._steps, SqliteSaver(self._database))
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -175,7 +176,10 @@ class Agent:
     def forget(self, session: str) -> None:
         """Erase what a session remembers."""
         if self._sessions is not None:
-            self._sessions.checkpointer.delete_thread(session)
+            saver = self._sessions.checkpointer
+            saver.delete_thread(session)
+            with saver.lock:  # what was deleted still stands in the write-ahead log until it is emptied
+                saver.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Stop the model server if this agent started it, and close the files."""

@@ -242,10 +242,12 @@ class Planner:
             self._vectors = self._encoder.encode([e["q"] for e in self._examples])
         listed = grammar(subject, self._shop)["properties"]["calls"]
         forms = {form["properties"]["tool"]["const"]: form["properties"] for form in listed["items"]["anyOf"]}
+        # Small talk and refusals are for wording that speaks for no tool.
+        usable = set(forms) - (set(PSEUDO) if cues.tools(subject.links.text) & set(forms) else set())
         scores = self._vectors @ self._encoder.encode([_masked(subject.links.text)])[0]
         for i in np.argsort(-scores):
             calls = self._examples[int(i)]["calls"]
-            if len(calls) <= listed["maxItems"] and all(c["tool"] in forms for c in calls):
+            if len(calls) <= listed["maxItems"] and all(c["tool"] in usable for c in calls):
                 return {"calls": [_complete(c, forms[c["tool"]]) for c in calls]}
         return {"calls": [{"tool": "clarify"}]}
 

@@ -212,7 +212,7 @@ def test_closing_the_stream_withdraws_the_question():
             return super().plan(messages, schema, **more)
 
     asked = Agent(corner.shop(), None, llm=Watched([plans("profile", about="everything"), {"step": "a"}]))  # type: ignore[arg-type]
-    stream = asked.stream("Who is customer 0?")
+    stream: Any = asked.stream("Who is customer 0?")
     next(stream)
     while not seen:
         next(stream)

@@ -1,0 +1,176 @@
+"""Follow-ups, questions that wait for an answer, and forgetting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import Agent, Reply
+from tests import corner
+from tests.fakes import ScriptedLLM
+
+SPEND = {"calls": [{"tool": "measure", "quantity": "spend", "by": "none"}]}
+OFFER = {"calls": [{"tool": "recommend"}]}
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Iterator[Any]:
+    """Ask in one session; the model plans from the script, then from the nearest example."""
+    opened: list[Agent] = []
+
+    def begin(*script: Any) -> Any:
+        model: Any = ScriptedLLM(script) if script else None
+        agent = Agent(corner.shop(), None, memory=tmp_path / "memory.sqlite", llm=model)
+        opened.append(agent)
+
+        def ask(question: str, session: str = "s", **more: Any) -> Reply:
+            return agent.ask(question, session=session, **more)
+
+        ask.agent = agent  # type: ignore[attr-defined]
+        return ask
+
+    yield begin
+    for agent in opened:
+        agent.close()
+
+
+def filters(reply: Reply) -> dict[str, Any]:
+    return reply.steps[0].args["filters"]
+
+
+@pytest.mark.parametrize("follow", ["and what about 12?", "And customer 12?", "那12呢？", "那顾客12呢？"])
+def test_the_same_question_about_another_customer(talk: Any, follow: str):
+    ask = talk(SPEND)
+    ask("How much did customer 88 spend on milk in June?")
+    reply = ask(follow)
+    assert filters(reply) == {"customer": ["12"], "category": ["MILK"]}
+    assert reply.steps[0].args["start"] == "2024-06-01"
+    assert reply.usage.llm_calls == 0
+
+
+def test_the_same_question_about_another_thing_or_time(talk: Any):
+    ask = talk(SPEND)
+    ask("How much did customer 88 spend on milk in June?")
+    assert filters(ask("and wine?")) == {"customer": ["88"], "category": ["WINE"]}
+    reply = ask("what about July?")
+    assert reply.steps[0].args["start"] == "2024-07-01"
+    assert filters(reply) == {"customer": ["88"], "category": ["WINE"]}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What should we offer her?", "88"),
+        ("该给她推荐什么？", "顾客88"),
+        ("What should we offer her?", "customer 88"),
+    ],
+)
+def test_a_question_waits_for_its_customer(talk: Any, question: str, answer: str):
+    ask = talk()
+    assert ask(question).kind == "clarify"
+    reply = ask(answer)
+    assert reply.kind == "answer"
+    assert reply.steps[0].tool == "recommend"
+    assert reply.steps[0].args["customer"] == "88"
+
+
+def test_a_wrong_customer_may_be_mended(talk: Any):
+    ask = talk()
+    assert ask("What should we offer customer 999?").kind == "clarify"
+    assert ask("88").steps[0].args["customer"] == "88"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "key"),
+    [
+        ("How much kitty stuff did we sell?", "the second one", "CAT LITTER"),
+        ("How much kitty stuff did we sell?", "cat food", "CAT FOOD"),
+        ("猫用品卖了多少？", "第二个", "CAT LITTER"),
+        ("猫用品卖了多少？", "猫粮", "CAT FOOD"),
+        ("How much kitty stuff did we sell?", "the first", "CAT FOOD"),
+    ],
+)
+def test_a_question_waits_for_a_choice(talk: Any, question: str, answer: str, key: str):
+    ask = talk(SPEND, SPEND)
+    assert ask(question).kind == "clarify"
+    reply = ask(answer)
+    assert reply.kind == "answer"
+    assert filters(reply) == {"category": [key]}
+
+
+def test_a_new_question_does_not_answer_the_waiting_one(talk: Any):
+    ask = talk(SPEND, SPEND)
+    ask("How much kitty stuff did we sell?")
+    assert filters(ask("How much did we sell of cheese?")) == {"category": ["CHEESE"]}
+
+
+def test_a_whole_question_is_no_follow_up(talk: Any):
+    ask = talk(SPEND, OFFER, {"step": "a"})
+    ask("How much did customer 88 spend on milk in June?")
+    assert ask("What should we offer customer 12?").steps[0].tool == "recommend"
+
+
+@pytest.mark.parametrize("question", ["What should we offer her?", "给她推荐什么？"])
+def test_a_pronoun_means_who_was_talked_about(talk: Any, question: str):
+    ask = talk(SPEND, OFFER, {"step": "a"})
+    ask("How much did customer 88 spend?")
+    assert ask(question).steps[0].args["customer"] == "88"
+
+
+def test_a_picked_customer_comes_before_who_was_talked_about(talk: Any):
+    ask = talk(SPEND, OFFER, {"step": "a"})
+    ask("How much did customer 88 spend?")
+    assert ask("What should we offer her?", customer="12").steps[0].args["customer"] == "12"
+
+
+def test_a_picked_customer_gives_way_to_a_named_one(talk: Any):
+    ask = talk(OFFER, {"step": "a"})
+    assert ask("What should we offer customer 88?", customer="12").steps[0].args["customer"] == "88"
+
+
+@pytest.mark.parametrize(("role", "narrowed"), [("service", True), ("merchandiser", False)])
+def test_a_figure_is_about_the_picked_customer_for_service_only(talk: Any, role: str, narrowed: bool):
+    reply = talk(SPEND)("How much was spent on milk?", role=role, customer="12")
+    assert ("customer" in filters(reply)) is narrowed
+
+
+def test_sessions_do_not_see_each_other(talk: Any):
+    ask = talk(SPEND)
+    ask("How much did customer 88 spend?", session="a")
+    assert ask("What should we offer her?", session="b").kind == "clarify"
+
+
+def test_no_session_remembers_nothing(talk: Any):
+    ask = talk(SPEND)
+    ask.agent.ask("How much did customer 88 spend?")
+    assert ask.agent.ask("What should we offer her?").kind == "clarify"
+
+
+def test_the_language_of_the_session_holds_where_a_text_has_none(talk: Any):
+    ask = talk()
+    ask("该给她推荐什么？")
+    assert ask("88").language == "zh"
+
+
+def test_memory_outlives_the_agent(talk: Any):
+    talk(SPEND)("How much did customer 88 spend?")
+    assert talk(OFFER, {"step": "a"})("What should we offer her?").steps[0].args["customer"] == "88"
+
+
+def test_forgetting_erases_from_the_file(talk: Any, tmp_path: Path):
+    ask = talk(SPEND, SPEND)
+    ask("How much did customer 88 spend on zanzibarian milk?")
+    ask("How much did customer 12 spend on milk?", session="other")
+    files = [tmp_path / "memory.sqlite", tmp_path / "memory.sqlite-wal"]
+
+    def kept() -> bool:
+        return any(b"zanzibarian" in file.read_bytes() for file in files if file.exists())
+
+    assert kept()
+    ask.agent.forget("s")
+    assert not kept()
+    assert ask("What should we offer her?").kind == "clarify"
+    assert filters(ask("and wine?", session="other"))["customer"] == ["12"]
