@@ -71,7 +71,7 @@ def built() -> Path:
             con.execute(
                 "UPDATE names SET name_en = ?, name_zh = ? WHERE kind = 'category' AND key = ?", [en, zh, key]
             )
-        con.execute("INSERT INTO names SELECT DISTINCT 'type', \"type\", lower(\"type\"), lower(\"type\") FROM products"
+        con.execute("INSERT INTO names SELECT DISTINCT 'type', \"type\", 'sort ' || md5(\"type\"), 'sort ' || md5(\"type\") FROM products"
                     " WHERE \"type\" NOT IN (SELECT key FROM names WHERE kind = 'type')")  # fmt: skip
         con.executemany("INSERT INTO synonyms VALUES (?, ?, ?, ?)", SYNONYMS)
         con.execute(
