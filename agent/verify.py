@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from agent.events import Language
 from agent.language import language_of
-from agent.lexicon import SYNONYM, Lexicon
+from agent.lexicon import PART, Lexicon
 from agent.prompts import pattern
 from tools.base import Fact
 
@@ -60,7 +60,7 @@ def check_advice(advice: str, facts: Sequence[Fact], lexicon: Lexicon, language:
     if (_STATES_ZH if language == "zh" else _STATES_EN).search(rest):
         return "states something"
     for match in lexicon.find(rest, [True] * len(rest)):
-        if match.level >= SYNONYM and match.things[0].kind in ("category", "segment", "brand", "type"):
+        if match.level >= PART and match.things[0].kind in ("category", "segment", "brand", "type"):
             return f"names {match.text}"
     if re.search(r"#|No\.", rest):
         return "names an id"
