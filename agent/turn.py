@@ -33,7 +33,6 @@ from agent.link import Linker, Links
 from agent.llm import LLM
 from agent.plan import PSEUDO, Call, Planner, Subject, bind, follows, grammar
 from agent.prompts import Prompts
-from customers.errors import Unknown
 from customers.shop import Shop
 from tools import TOOLS
 from tools.base import CannotDo, Trace, TryAgain
@@ -274,8 +273,6 @@ class Steps:
             trace.failed = error.text
         except TryAgain:
             trace.failed = {lang: self._s.prompts.reply("which_category", lang) for lang in ("en", "zh")}
-        except Unknown:
-            trace.failed = {lang: self._s.prompts.reply("no_answer", lang) for lang in ("en", "zh")}
         trace.ms = 1000 * (time.perf_counter() - begun)
         return trace
 

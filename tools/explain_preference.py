@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from customers.errors import Unknown
 from customers.profiles.design import FEATURE_WORDS
 from customers.values import Contribution
 from tools import names, words
-from tools.base import Access, Fact, ToolResult
+from tools.base import Access, CannotDo, Fact, ToolResult
 from tools.words import both
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ class ExplainPreferenceTool:
 
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
         """Return the probability, then the behaviours that moved it most."""
-        found = shop.explain_preference(args["customer"], args["category"])
+        try:
+            found = shop.explain_preference(args["customer"], args["category"])
+        except Unknown as error:
+            raise CannotDo(_unmodelled(shop, args["category"])) from error
         who, name = names.customer(args["customer"]), names.called(found.name)
         chance, base = words.chance(found.probability), words.chance(found.base_rate)
         head = Fact(
@@ -45,6 +49,14 @@ class ExplainPreferenceTool:
         )  # fmt: skip
         strongest = sorted(found.contributions, key=lambda c: -abs(c.logit))[:3]
         return ToolResult((head, *(_fact(who, name, c) for c in strongest)), full=found)
+
+
+def _unmodelled(shop: Shop, category: str) -> Mapping[str, str]:
+    name = names.category(shop, category)
+    return both(
+        en=f"{name.en} is bought too seldom to predict who will buy it, so there is no score to explain.",
+        zh=f"{name.zh}的购买记录太少，无法预测谁会购买，因此没有可以解释的概率。",
+    )
 
 
 def _fact(who: names.Called, category: names.Called, c: Contribution) -> Fact:
