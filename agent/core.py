@@ -51,6 +51,7 @@ class Agent:
         llm: LLM | None = None,
     ) -> None:
         self.shop, self.endpoint = shop, endpoint
+        self._opened_shop = False
         prompts = prompts or default_prompts()
         encoder = MultilingualEncoder()
         self._lexicon = lexicon = Lexicon(shop, encoder)
@@ -87,6 +88,7 @@ class Agent:
         opened = Shop.open(settings.shop, encoder=MultilingualEncoder())
         endpoint = connect(settings, on_progress, share=share)
         agent = cls(opened, endpoint, memory=settings.shop / "memory.sqlite")
+        agent._opened_shop = True
         agent.warm()
         return agent
 
@@ -182,11 +184,13 @@ class Agent:
                 saver.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
-        """Stop the model server if this agent started it, and close the files."""
+        """Stop the model server if this agent started it, and close the files that it opened."""
         if self.endpoint is not None:
             self.endpoint.close()
         if self._database is not None:
             self._database.close()
+        if self._opened_shop:
+            self.shop.close()
 
     def __enter__(self) -> Agent:
         return self

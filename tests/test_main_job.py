@@ -10,9 +10,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import gradio
 import pytest
 
 from agent import Agent
@@ -113,6 +115,12 @@ def test_the_command_answers_lines_in_order(agent: Agent, built: Path) -> None:
     assert "no JSON object" in third["error"]
 
 
+@contextmanager
+def closing_pages() -> Iterator[None]:
+    yield
+    gradio.close_all(verbose=False)
+
+
 @pytest.mark.browser
 def test_a_click_in_the_page_is_answered_with_a_plot(agent: Agent) -> None:
     expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
@@ -123,7 +131,7 @@ def test_a_click_in_the_page_is_answered_with_a_plot(agent: Agent) -> None:
     if CHROMIUM is None:
         pytest.skip(LEFT_OUT)
     url = launch(agent, port=free_port(), open_browser=False, block=False)
-    with browser() as opened, window(opened) as context:
+    with closing_pages(), browser() as opened, window(opened) as context:
         page = context.new_page()
         page.goto(url)
         page.locator(".chip", has_text="What should we offer customer").click()
