@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from settings import Settings
 
@@ -81,7 +82,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     if not settings.llm_url:
         ensure_model(settings.llm_model, settings.cache)
     _ensure_built(settings)
-    return _ui(args, settings)
+    _ui(args, settings)
 
 
 def _ensure_built(settings: Settings) -> None:
@@ -219,7 +220,7 @@ def _print(reply: Reply, as_json: bool) -> None:
         print(f"\n--- {reply.handoff.reason}\n{reply.handoff.brief}", flush=True)
 
 
-def _ui(args: argparse.Namespace, settings: Settings) -> int:
+def _ui(args: argparse.Namespace, settings: Settings) -> NoReturn:
     from agent import Agent
     from ui.app import launch, require_free
 
@@ -227,8 +228,14 @@ def _ui(args: argparse.Namespace, settings: Settings) -> int:
     require_free(settings.ui_host, port)
     with Agent.open(settings, on_progress=_say, share=True) as agent:
         _say(f"Shopkeeper is at http://{settings.ui_host}:{port} (Ctrl-C ends it)")
-        launch(agent, settings.ui_host, port, open_browser=not getattr(args, "no_browser", False))
-    return 0
+        try:
+            launch(agent, settings.ui_host, port, open_browser=not getattr(args, "no_browser", False))
+        except KeyboardInterrupt:
+            _say("stopped")
+    # The page's own threads outlive it; leave without waiting for them, everything of ours is closed.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _llm(args: argparse.Namespace, settings: Settings) -> int:
