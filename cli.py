@@ -242,9 +242,14 @@ def _llm(args: argparse.Namespace, settings: Settings) -> int:
     """Keep a model server running for the other commands, or check the one that is given."""
     import signal
 
-    from agent.serving import connect
+    from agent.engine import VllmAsked, serve
 
-    endpoint = connect(settings, _say, share=True, port=args.port or 0)
+    for adapter in args.adapter:
+        if not all(adapter.partition("=")):
+            raise UsageError(f"an adapter is given as NAME=FOLDER, not as {adapter!r}")
+    adapters = dict(adapter.split("=", 1) for adapter in args.adapter)
+    asked = VllmAsked(args.tensor_parallel, adapters, args.vllm_arguments)
+    endpoint = serve(settings, args.engine, asked, _say, args.port or 0)
     try:
         print(f"{endpoint.model} answers at {endpoint.base_url}", flush=True)
         if endpoint.owned is not None:
@@ -361,6 +366,10 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--json", action="store_true", help="print the whole reply as one JSON object")
     llm = command("llm", _llm, "start the model server, or check the one that is given", model=True)
     llm.add_argument("--port", type=int)
+    llm.add_argument("--engine", default="auto", choices=("auto", "llama", "vllm"), help="what serves it")
+    llm.add_argument("--tensor-parallel", type=int, default=1, metavar="GPUS", help="GPUs that share a model")
+    llm.add_argument("--adapter", action="append", default=[], metavar="NAME=FOLDER", help="a LoRA adapter")
+    llm.add_argument("vllm_arguments", nargs="*", metavar="-- ARGUMENTS", help="further ones of `vllm serve`")
     suite = command("eval", _eval, "run an eval suite over the real agent", model=True)
     suite.add_argument("suite", choices=("first",))
     suite.add_argument("--limit", type=int)

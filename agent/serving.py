@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -37,11 +37,21 @@ Message = Mapping[str, str]
 Progress = Callable[[str], None]
 
 
+class Server(Protocol):
+    """A model server that this process started."""
+
+    def stop(self) -> None: ...
+
+    def publish(self) -> None: ...
+
+    def endpoint(self) -> Endpoint: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where the model answers: an OpenAI-compatible base URL (".../v1"), its key and model name.
 
-    llama: the server is one of ours, so slots, cached prefixes and grammars can be asked for.
+    llama: the server is our llama.cpp, so slots, cached prefixes and grammars can be asked for.
     owned: the server that this process started and `close` stops; None otherwise.
     """
 
@@ -49,7 +59,7 @@ class Endpoint:
     key: str = field(repr=False)
     model: str
     llama: bool = False
-    owned: LocalServer | None = None
+    owned: Server | None = None
     prefixes: Path | None = None
     model_print: str = ""
 
@@ -211,12 +221,8 @@ class LocalServer:
     def publish(self) -> None:
         """Let other processes of this user find the server (`var`/llm.json, readable by the owner only)."""
         record = {"pid": os.getpid(), "url": self.url, "key": self.key, "model": self.name}
-        record |= {"file": str(self.model), "print": fingerprint(self.model)}
-        fresh = self.state.with_suffix(f".{os.getpid()}")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            json.dump(record, out)
-        os.replace(fresh, self.state)
+        record |= {"file": str(self.model), "print": fingerprint(self.model), "engine": "llama"}
+        publish(self.state, record)
 
     def stop(self) -> None:
         """End the process and take back what `publish` wrote. Safe to call twice."""
@@ -224,8 +230,7 @@ class LocalServer:
         atexit.unregister(self.stop)
         if process is None:
             return
-        if (record := _read_state(self.state)) and record.get("key") == self.key:
-            self.state.unlink(missing_ok=True)
+        withdraw(self.state, self.key)
         with contextlib.suppress(OSError):
             if process.stdin:
                 process.stdin.close()  # the server leaves at the end of its input
@@ -274,6 +279,8 @@ def find_running(settings: Settings) -> Endpoint | None:
             client.get(f"{record['url']}/v1/models").raise_for_status()
     except httpx.HTTPError:
         return None
+    if record["engine"] != "llama":
+        return Endpoint(f"{record['url']}/v1", record["key"], record["model"])
     return Endpoint(
         base_url=f"{record['url']}/v1",
         key=record["key"],
@@ -336,12 +343,27 @@ def _server_environment() -> dict[str, str]:
     return {"OMP_WAIT_POLICY": "passive", **os.environ}
 
 
+def publish(state: Path, record: Mapping[str, Any]) -> None:
+    """Write where a shared server is, for this user's eyes only."""
+    fresh = state.with_suffix(f".{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        json.dump(record, out)
+    os.replace(fresh, state)
+
+
+def withdraw(state: Path, key: str) -> None:
+    """Take back the record of the server with this key; another server's stays."""
+    if (record := _read_state(state)) and record.get("key") == key:
+        state.unlink(missing_ok=True)
+
+
 def _read_state(path: Path) -> dict[str, str] | None:
     try:
         record = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    wanted = ("url", "key", "model", "file", "print")
+    wanted = ("url", "key", "model", "file", "print", "engine")
     return record if isinstance(record, dict) and all(k in record for k in wanted) else None
 
 
