@@ -83,6 +83,8 @@ class Links:
     """The asker's own words for what they look for (names and terms), for product search."""
     parents: dict[str, str] = field(default_factory=dict)
     """The category that each linked product type belongs to."""
+    joined: set[str] = field(default_factory=set)
+    """Attributes whose several values were named by one word ("with kids"): no comparison."""
     pronoun: bool = False
     same_thing: bool = False
 
@@ -215,6 +217,7 @@ class Linker:
                 links.add("attribute_value", key)
                 _use(free, m.start(), m.end())
         if _taken(_KIDS, links.text, free):
+            links.joined.add("kids_count")
             for key in self._attribute_values:
                 if re.fullmatch(r"kids_count=[1-9]\+?", key):
                     links.add("attribute_value", key)
@@ -244,6 +247,8 @@ class Linker:
             return
         for thing in match.things:
             links.add(thing.kind, thing.key)
+            if len(match.things) > 1:
+                links.joined.add(thing.key.partition("=")[0])
 
     def _persons(self, links: Links, free: list[bool]) -> None:
         """Small numbers that the sentence treats as a person; they would be taken as counts."""

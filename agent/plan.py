@@ -94,16 +94,28 @@ def _options(name: str, schema: Mapping[str, Any], subject: Subject, shop: Shop)
         return cues.about(text)
     if name != "by":
         return values
-    linked = {"customer": subject.customers, "category": subject.categories} | {
-        k: v for k, v in subject.links.things.items() if k != "category"
+    return _breakdowns(subject, shop)
+
+
+# A count of things is not broken down by those very things.
+_COUNTED = {"customers": "customer", "products": "product", "mean_spend": "customer"}
+
+
+def _breakdowns(subject: Subject, shop: Shop) -> list[str]:
+    """Return what `measure` may break its figure down by: what the question says and does not fix."""
+    text, links = subject.links.text, subject.links
+    named = {"customer": subject.customers, "category": subject.categories} | {
+        k: v for k, v in links.things.items() if k != "category"
     }
-    attributes = list(shop.keys("attribute"))
-    several = [k for k, v in linked.items() if len(v) > 1]
-    found = cues.breakdowns(text, [k for k, v in linked.items() if v], several, attributes)
-    one = [k for k, v in linked.items() if len(v) == 1]
+    several = [k for k, v in named.items() if len(v) > 1]
+    several += [a for a, v in links.attributes.items() if len(v) > 1 and a not in links.joined]
+    fixed = {k for k, v in named.items() if len(v) == 1} | (links.attributes.keys() - set(several))
+    counted = {_COUNTED.get(q, "") for q in cues.quantities(text)} - set(several)
+    found = cues.breakdowns(text, [k for k, v in named.items() if v], several, list(shop.keys("attribute")))
+    found = [d for d in found if d not in counted] or ["none"]
     # A thing that is named alone narrows the figure; what is not named is what to break it down by.
-    kept = [d for d in found if d not in one] if set(found) - set(one) - {"none"} else found
-    return kept if cues.asks_share(text) or set(kept) - set(one) else ["none"]
+    kept = [d for d in found if d not in fixed] if set(found) - fixed - {"none"} else found
+    return kept if cues.asks_share(text) or set(kept) - fixed else ["none"]
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

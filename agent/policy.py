@@ -10,10 +10,11 @@ from agent.prompts import pattern
 # Tools that may still help where something went wrong; without one of them a complaint is staff's.
 _ANSWERS = frozenset({"recommend", "measure"})
 
-Policy = Literal["handoff", "refuse_instructions", "refuse_price"]
+Policy = Literal["handoff", "refuse_instructions", "refuse_price", "refuse_action", "refuse_private"]
 
 _HANDOFF, _THANKS = pattern("handoff"), pattern("thanks")
 _INSTRUCTIONS, _PRICE = pattern("refuse_instructions"), pattern("refuse_price")
+_ACTION, _PRIVATE = pattern("refuse_action"), pattern("refuse_private")
 
 
 def decide(text: str) -> Policy | None:
@@ -24,6 +25,10 @@ def decide(text: str) -> Policy | None:
         return "refuse_price"
     if _HANDOFF.search(text):
         return "handoff"
+    if _PRIVATE.search(text):
+        return "refuse_private"
+    if _ACTION.search(text):
+        return "refuse_action"
     if cues.is_complaint(text) and not cues.tools(text) & _ANSWERS:
         return "handoff"
     return None

@@ -201,19 +201,32 @@ class Steps:
             ):
                 self._unknown_term(turn)
                 return
+        if first == "search_products" and links.terms and self._foreign(turn):
+            turn.end("refuse", self._say(turn, "refuse_other"))
+            return
+        if cues.asks_growth(links.text) and any(
+            c.tool == "measure" and c.args.get("by") not in ("none", "month") for c in turn.calls
+        ):
+            turn.end("clarify", self._say(turn, "growth"))
+            return
         ahead = [p for p in links.periods if p.future]
         if ahead and names & {"measure", "campaign"}:
             self._outside(turn, ahead[0].text)
         elif first in PSEUDO:
             self._pseudo(turn, first)
 
+    def _foreign(self, turn: Turn) -> bool:
+        """Whether the question names nothing of the shop, nor anything near it."""
+        links, ranked = turn.links, self._s.lexicon.ranked(turn.links.terms[0], 1)
+        named = links.customers or any(links.things.values()) or links.attributes or links.unknown
+        return not named and (not ranked or ranked[0][1] < _FOREIGN)
+
     def _unknown_term(self, turn: Turn) -> None:
         term = turn.links.terms[0]
-        ranked = self._s.lexicon.ranked(term, 3)
-        if not turn.links.any() and (not ranked or ranked[0][1] < _FOREIGN):
+        if self._foreign(turn):
             turn.end("refuse", self._say(turn, "refuse_other"))
             return
-        near = [thing for thing, _ in ranked]
+        near = [thing for thing, _ in self._s.lexicon.ranked(term, 3)]
         shown = [label(self._s.shop.name(t.kind, t.key)[turn.language]) for t in near]
         turn.end("clarify", self._say(turn, "unknown_term", term=label(term), choices=answer.choices(shown, turn.language)),
                  {"need": "choice", "question": turn.links.text, "things": [list(t) for t in near]})  # fmt: skip

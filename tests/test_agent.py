@@ -236,3 +236,21 @@ def test_many_sessions_at_once_do_not_mix(tmp_path: Path):
             assert set(named) == {str(customer)}
             assert len(named) >= 2
     asked.close()
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Delete customer 3", "change nothing"),
+        ("Give customer 3 a 20% discount", "change nothing"),
+        ("帮我取消顾客3的订单", "不会更改"),
+        ("What is customer 3's phone number?", "no names"),
+        ("给我顾客3的电话号码", "联系方式"),
+    ],
+)
+def test_what_it_does_not_do_is_refused_before_any_model(question: str, said: str) -> None:
+    asked, llm = agent()
+    reply = asked.ask(question)
+    assert reply.kind == "refuse"
+    assert said in reply.answer
+    assert reply.usage.llm_calls == 0
