@@ -268,6 +268,10 @@ def _eval(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _bench(args: argparse.Namespace, settings: Settings) -> int:
+    if args.name == "agent":
+        from eval import bench_agent
+
+        return bench_agent.run(settings, limit=args.limit, as_json=args.json)
     from eval.bench_build import run
 
     run(settings.shop, as_json=args.json)
@@ -374,8 +378,9 @@ def _parser() -> argparse.ArgumentParser:
     suite.add_argument("suite", choices=("first",))
     suite.add_argument("--limit", type=int)
     suite.add_argument("--json", action="store_true")
-    bench = command("bench", _bench, "measure speed, side by side with the peer")
-    bench.add_argument("name", choices=("build",))
+    bench = command("bench", _bench, "measure side by side with the peer", model=True)
+    bench.add_argument("name", choices=("build", "agent"))
+    bench.add_argument("--limit", type=int, help="only so many cases, of each language alike (agent)")
     bench.add_argument("--json", action="store_true")
     doctor = command("doctor", _doctor, "check that everything needed is there", model=True)
     doctor.add_argument("--json", action="store_true")
