@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -63,6 +64,11 @@ class ServingContract:
         client = LLM(endpoint, timeout_s=200)
         yield client
         client.close()
+
+    def refused(self, endpoint: Endpoint) -> None:
+        """Ask a server that must not answer."""
+        with closing(LLM(endpoint, retries=0)) as client:
+            client.text(COUNT, max_tokens=2)
 
     @pytest.mark.parametrize(
         "question",
@@ -145,12 +151,11 @@ class ServingContract:
             llm.text([{"role": "user", "content": "word " * 9000}], max_tokens=2)
         assert "\n" not in str(too_long.value)
         with pytest.raises(LLMRejected, match="SHOPKEEPER_LLM_KEY"):
-            LLM(replace(endpoint, key="wrong")).text(COUNT, max_tokens=2)
+            self.refused(replace(endpoint, key="wrong"))
 
     def test_a_wrong_address_is_no_server(self, endpoint: Endpoint) -> None:
-        nowhere = replace(endpoint, base_url="http://127.0.0.1:9/v1")
         with pytest.raises(LLMUnavailable, match="shopkeeper llm"):
-            LLM(nowhere, retries=0).text(COUNT, max_tokens=2)
+            self.refused(replace(endpoint, base_url="http://127.0.0.1:9/v1"))
 
     def test_it_listens_on_loopback_and_names_its_model(self, endpoint: Endpoint) -> None:
         assert endpoint.base_url.startswith("http://127.0.0.1:")

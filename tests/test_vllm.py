@@ -22,13 +22,12 @@ import pytest
 from agent import engine, vllm_server
 from agent.engine import VllmAsked, choose, serve
 from agent.errors import LLMRejected, LLMUnavailable, ModelFileError
-from agent.llm import LLM
 from agent.models import CATALOGUE, ensure_model
 from agent.serving import Endpoint, connect, find_running
 from agent.vllm_server import VllmOptions, VllmServer, gpus, hf_folder
 from settings import Settings
 from tests.fakes import ScriptedServer
-from tests.serving_contract import COUNT, ServingContract, ask
+from tests.serving_contract import ServingContract, ask
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = VllmOptions("owner/model", "name")
@@ -344,7 +343,7 @@ class TestVllm(ServingContract):
 
     def test_an_unknown_model_is_said(self, endpoint: Endpoint) -> None:
         with pytest.raises(LLMRejected, match="SHOPKEEPER_LLM_MODEL"):
-            LLM(replace(endpoint, model="another")).text(COUNT, max_tokens=2)
+            self.refused(replace(endpoint, model="another"))
 
     def test_the_key_is_not_shown(self, endpoint: Endpoint, vllm: VllmServer) -> None:
         assert vllm.key not in vllm.log.read_text()
