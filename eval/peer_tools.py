@@ -15,7 +15,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from langchain_core.tools import BaseTool, StructuredTool
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from agent.events import Language
 from agent.lexicon import Lexicon
@@ -112,11 +112,19 @@ class Toolbox:
 
     # wrapping ------------------------------------------------------------------------------
     def _wrapped(self, tool: Tool) -> BaseTool:
-        def run(**args: Any) -> str:
-            return self._run(tool, {k: v for k, v in args.items() if v not in (None, [], "")})
+        form = self._schema(tool)
 
+        def run(**given: Any) -> str:
+            try:
+                args = form.model_validate(given)
+            except ValidationError as error:
+                return self._note("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors()))
+            return self._run(tool, args.model_dump(exclude_none=True, exclude_unset=True))
+
+        # As a plain schema: LangChain makes a model of its own of a given one, and loses how it is said.
+        schema = form.model_json_schema()
         return StructuredTool.from_function(
-            run, name=tool.name, description=tool.describe, args_schema=self._schema(tool)
+            run, name=tool.name, description=tool.describe, args_schema=schema, infer_schema=False
         )
 
     def _ending(self, kind: str, description: str) -> BaseTool:
