@@ -249,7 +249,7 @@ def test_many_sessions_at_once_do_not_mix(tmp_path: Path):
     ],
 )
 def test_what_it_does_not_do_is_refused_before_any_model(question: str, said: str) -> None:
-    asked, llm = agent()
+    asked, _ = agent()
     reply = asked.ask(question)
     assert reply.kind == "refuse"
     assert said in reply.answer

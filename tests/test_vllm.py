@@ -305,7 +305,7 @@ def test_a_gguf_file_that_cannot_be_converted_is_said(tmp_path: Path) -> None:
     python.write_text("#!/bin/sh\necho 'ImportError: gguf is required' >&2\nexit 1\n")
     python.chmod(0o755)
     with pytest.raises(ModelFileError, match="gguf is required"):
-        hf_folder(tmp_path / "some.gguf", str(tmp_path / "vllm"))
+        hf_folder(tmp_path / "some.gguf", str(tmp_path / "vllm"), print)
     assert not (tmp_path / "some-hf").exists()
 
 
@@ -319,7 +319,7 @@ SMALLEST = min(CATALOGUE.values(), key=lambda spec: spec.published.bytes).name
 def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
     program = vllm_server.executable()
     assert program is not None, "vLLM is not installed: run `make test-vllm`"
-    folder = hf_folder(ensure_model(SMALLEST, CACHE, quiet=True), program)
+    folder = hf_folder(ensure_model(SMALLEST, CACHE, quiet=True), program, print)
     options = VllmOptions(str(folder), SMALLEST, cpu=not gpus())
     started = VllmServer(options, executable=program, var=tmp_path_factory.mktemp("var")).start()
     yield started
