@@ -95,17 +95,12 @@ def subject(links: Links, memory: Memory, role: Role, picked: str | None) -> Sub
     A service agent's picked customer is meant wherever nobody else is named; a merchandiser's only
     where the question points to somebody ("this customer", "她").
     """
-    customers = list(links.customers)
+    customers, at_hand = list(links.customers), False
+    grouped = links.things.get("segment") or links.attributes
     if not customers and links.pronoun:
         customers = [picked] if picked else list(memory.get("customers", []))[-1:]
-    elif (
-        not customers
-        and picked
-        and role == "service"
-        and not links.things.get("segment")
-        and not links.attributes
-    ):
-        customers = [picked]
+    elif not customers and picked and role == "service" and not grouped:
+        customers, at_hand = [picked], True
     categories = list(links.keys("category"))
     if not categories and links.same_thing:
         for kind, keys in memory.get("things", {}).items():
@@ -113,7 +108,7 @@ def subject(links: Links, memory: Memory, role: Role, picked: str | None) -> Sub
                 links.add(kind, key)
         categories = list(links.keys("category"))
     derived = [] if categories else list(dict.fromkeys(links.parents.values()))
-    return Subject(links, customers, categories, derived)
+    return Subject(links, customers, categories, derived, at_hand)
 
 
 def follow_up(asked: Subject, memory: Memory) -> list[Call]:

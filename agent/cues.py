@@ -15,7 +15,7 @@ from agent.prompts import pattern, patterns
 _TOOLS, _QUANTITIES = patterns("tools"), patterns("quantities")
 _DIMENSIONS, _ATTRIBUTES, _ABOUT = patterns("dimensions"), patterns("attributes"), patterns("about")
 _GROUPING, _SHARE, _SEVERAL = pattern("grouping"), pattern("share"), pattern("several")
-_COMPLAINT, _GROWTH = pattern("complaint"), pattern("growth")
+_COMPLAINT, _GROWTH, _SHOP_WIDE = pattern("complaint"), pattern("growth"), pattern("shop_wide")
 
 
 def is_complaint(text: str) -> bool:
@@ -77,6 +77,11 @@ def breakdowns(
 def asks_share(text: str) -> bool:
     """Whether a text asks what part of a whole something is."""
     return bool(_SHARE.search(text))
+
+
+def is_shop_wide(text: str) -> bool:
+    """Whether a text speaks of the whole shop."""
+    return bool(_SHOP_WIDE.search(text))
 
 
 def asks_growth(text: str) -> bool:

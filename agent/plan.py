@@ -44,6 +44,8 @@ class Subject:
     categories: list[str]
     derived: list[str] = field(default_factory=list)
     """Categories that only stand in for a named product type, for tools that take no type."""
+    at_hand: bool = False
+    """The customer was neither named nor pointed to, but is the one that the asker has picked."""
 
     def keys(self, kind: str) -> list[str]:
         """Return the keys that an argument of this kind may take."""
@@ -195,7 +197,7 @@ def filters(subject: Subject) -> dict[str, Any]:
     found: dict[str, Any] = {kind: list(keys) for kind, keys in subject.links.things.items() if keys}
     if subject.categories:
         found["category"] = list(subject.categories)
-    if subject.customers:
+    if subject.customers and not (subject.at_hand and cues.is_shop_wide(subject.links.text)):
         found["customer"] = list(subject.customers)
     if subject.links.attributes:
         found["attributes"] = {k: list(v) for k, v in subject.links.attributes.items()}

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from agent import Agent, Reply
+from agent import Agent, Reply, conversation, plan
+from agent.lexicon import Lexicon
+from agent.link import Linker
+from customers.encoder import MultilingualEncoder
 from tests import corner
 from tests.fakes import ScriptedLLM
 
@@ -174,3 +177,21 @@ def test_forgetting_erases_from_the_file(talk: Any, tmp_path: Path):
     assert not kept()
     assert ask("What should we offer her?").kind == "clarify"
     assert filters(ask("and wine?", session="other"))["customer"] == ["12"]
+
+
+@pytest.mark.parametrize(
+    ("question", "whose"),
+    [
+        ("How much was spent on milk?", ["3"]),
+        ("What were our sales of milk?", None),
+        ("全店牛奶的销售额是多少？", None),
+        ("牛奶花了多少钱？", ["3"]),
+    ],
+)
+def test_the_customer_at_hand_does_not_narrow_a_figure_of_the_whole_shop(
+    question: str, whose: list[str] | None
+) -> None:
+    lexicon = Lexicon(corner.shop(), MultilingualEncoder())
+    links = Linker(corner.shop(), lexicon).link(question)
+    asked = conversation.subject(links, {}, "service", "3")
+    assert plan.filters(asked).get("customer") == whose
