@@ -104,8 +104,7 @@ def _vllm_model(settings: Settings, vllm: str, say: Progress) -> tuple[str, str]
     path = Path(given).expanduser()
     if given in CATALOGUE or path.suffix == ".gguf":
         gguf = ensure_model(given, settings.cache, on_progress=say)
-        say("Making the model readable for vLLM, once")
-        return str(hf_folder(gguf, vllm)), given if given in CATALOGUE else gguf.stem
+        return str(hf_folder(gguf, vllm, say)), given if given in CATALOGUE else gguf.stem
     if (path / MODEL_FILES).is_file():
         return str(path.resolve()), path.resolve().name
     if path.exists() or given.count("/") != 1:

@@ -22,7 +22,7 @@ from pathlib import Path
 import httpx
 
 from agent.errors import LLMError, LLMRejected, LLMUnavailable, ModelFileError
-from agent.serving import Endpoint, publish, withdraw
+from agent.serving import Endpoint, Progress, publish, withdraw
 
 CONTEXT = 8192
 START_TIMEOUT_S = 900.0
@@ -191,7 +191,7 @@ def executable() -> str | None:
     return shutil.which("vllm") or shutil.which("vllm", path=os.pathsep.join(beside))
 
 
-def hf_folder(gguf: Path, vllm: str) -> Path:
+def hf_folder(gguf: Path, vllm: str, say: Progress) -> Path:
     """Return the GGUF file's Hugging Face folder, made once beside it by vLLM's own Python.
 
     Raises ModelFileError.
@@ -199,6 +199,7 @@ def hf_folder(gguf: Path, vllm: str) -> Path:
     folder = gguf.with_name(f"{gguf.stem}-hf")
     if (folder / MODEL_FILES).is_file():
         return folder
+    say("Making the model readable for vLLM, once; this takes a minute or more")
     script = Path(__file__).with_name("vllm_folder.py")
     python = Path(vllm).with_name("python")
     line = [str(python), "-P", str(script), str(gguf.resolve()), str(folder.resolve())]
