@@ -93,9 +93,10 @@ class Agent:
         return agent
 
     def warm(self) -> None:
-        """Encode the names, and have the server hold the stable beginnings of the prompts, so that no
+        """Load the models, encode the names, and have the server hold the stable beginnings of the prompts, so that no
         question pays for either."""
         self._lexicon.vectors()
+        self.shop.load()
         if self.endpoint is None:
             return
         advise = self._prompts.fill("advise_system")

@@ -45,6 +45,11 @@ class Shop:
         """Open the shop directory's current version. `encoder` must be the one it was built with."""
         return cls(versions.current(Path(path)), encoder)
 
+    def load(self) -> None:
+        """Read what the first question of a kind would wait for; without it, each is read when needed."""
+        for part in ("_vectors", "_explainer", "_recommenders"):
+            getattr(self, part)
+
     def close(self) -> None:
         """Release the version's files; nothing can be asked afterwards."""
         if "_vectors" in self.__dict__:
