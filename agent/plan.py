@@ -112,6 +112,8 @@ def _breakdowns(subject: Subject, shop: Shop) -> list[str]:
     several = [k for k, v in named.items() if len(v) > 1]
     several += [a for a, v in links.attributes.items() if len(v) > 1 and a not in links.joined]
     fixed = {k for k, v in named.items() if len(v) == 1} | (links.attributes.keys() - set(several))
+    if cues.asks_share(text) and not several and set(cues.quantities(text)) & {"customers", "baskets"}:
+        return ["none"]  # customers of several categories overlap: their share is told of the one figure
     counted = {_COUNTED.get(q, "") for q in cues.quantities(text)} - set(several)
     found = cues.breakdowns(text, [k for k, v in named.items() if v], several, list(shop.keys("attribute")))
     found = [d for d in found if d not in counted] or ["none"]

@@ -257,3 +257,9 @@ def test_every_planned_call_can_run():
                     TOOLS[name].run(corner.shop(), call.args)
                 ran.add(name)
     assert ran == set(TOOLS)
+
+
+@pytest.mark.parametrize("question", ["What share of customers buy milk?", "买牛奶的顾客占多少？"])
+def test_a_share_of_customers_is_told_of_one_figure(question: str) -> None:
+    assert options(question, "measure", "by") == {"none"}
+    assert options(question, "measure", "quantity") == {"customers"}
