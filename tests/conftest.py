@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import io
 import os
 import socket
 import sys
@@ -89,7 +91,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     objects that a cache still holds, and bury the summary."""
     if not _finished:
         return
-    atexit._run_exitfuncs()
+    with contextlib.redirect_stderr(io.StringIO()):  # what is still open goes with the process
+        atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(_finished[-1])
