@@ -68,7 +68,10 @@ class AudienceTool:
         )  # fmt: skip
         best = [_member(rank, m, target) for rank, m in enumerate(found.members[:SHOWN], 1)]
         return ToolResult(
-            (head, base, *best), full=found, table=_table(found.members) if size > SHOWN else None
+            (head, base, *best),
+            found={"customer": tuple(m.customer_id for m in found.members)},
+            full=found,
+            table=_table(found.members) if size > SHOWN else None,
         )
 
 

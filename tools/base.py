@@ -65,6 +65,9 @@ class ToolResult:
     """Names, by language, that a next step may use; each stands in a fact's `names`."""
     cases: frozenset[str] = frozenset()
     """What kind of result it is, for next steps that suit only some."""
+    found: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Kind (customer, category, product, segment, campaign) -> the keys found, the best first: what a
+    later call, or a later turn ("the second one"), may take as its argument."""
     full: Any = None
     """The whole result for the caller (the candidate bus); never put into a prompt."""
 

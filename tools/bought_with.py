@@ -56,4 +56,5 @@ class BoughtWithTool:
         second = names.product(shop, found[0].key) if product else names.called(found[0].name)
         slots = {"first": both(en=first.en, zh=first.zh), "second": both(en=second.en, zh=second.zh)}
         lead = both(en=f"Bought in the same basket as {first.en}:", zh=f"常与{first.zh}同篮购买：")
-        return ToolResult(tuple(facts), lead=lead, slots=slots, full=found)
+        keys = {"product" if product else "category": tuple(other.key for other in found)}
+        return ToolResult(tuple(facts), lead=lead, slots=slots, found=keys, full=found)

@@ -104,4 +104,5 @@ def _all(ranked: list[CampaignResult], n: int) -> ToolResult:
         "zh": ("活动", "类型", "收到人数", "兑换率"),
     }
     lead = both(en="Campaigns by redemption rate:", zh="按兑换率排列的活动：")
-    return ToolResult(tuple(facts), lead=lead, full=ranked, table=Table(titles, rows))
+    keys = {"campaign": tuple(c.campaign_id for c in ranked)}
+    return ToolResult(tuple(facts), lead=lead, found=keys, full=ranked, table=Table(titles, rows))

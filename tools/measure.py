@@ -155,8 +155,16 @@ def _grouped(shop: Shop, asked: _Asked) -> ToolResult:
     rows_shown = result.rows if spec.by in (Dimension.MONTH, Dimension.WEEKDAY) else ranked
     wanted = len(stated) < len(ranked) <= _FEW and not asked.focus
     return ToolResult(
-        tuple(facts), table=_table(shop, spec, rows_shown, group) if wanted else None, full=result
+        tuple(facts),
+        table=_table(shop, spec, rows_shown, group) if wanted else None,
+        found=_found(spec, [row.key for row in (stated if asked.focus else ranked)]),
+        full=result,
     )
+
+
+def _found(spec: Measure, keys: list[str]) -> dict[str, tuple[str, ...]]:
+    plain = spec.by not in (None, Dimension.MONTH, Dimension.WEEKDAY, Dimension.ATTRIBUTE)
+    return {spec.by.value: tuple(keys)} if plain and spec.by else {}
 
 
 def _stated(asked: _Asked, groups: int) -> int:

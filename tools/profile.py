@@ -46,14 +46,22 @@ class ProfileTool:
             f for part, facts in parts.items() if about == "everything" or part in wanted for f in facts
         ]
         if about != "everything" or not profile.top_categories:
-            return ToolResult(tuple(chosen), full=profile)
+            return ToolResult(tuple(chosen), found=_found(profile, about), full=profile)
         taste = names.called(profile.top_categories[0].name)
         return ToolResult(
             tuple(chosen),
             slots={"taste": both(en=taste.en, zh=taste.zh)},
             cases=_cases(profile),
+            found=_found(profile, about),
             full=profile,
         )
+
+
+def _found(p: Profile, about: str) -> dict[str, tuple[str, ...]]:
+    """The categories that the facts name, and the segment."""
+    listed = p.likely if about == "next" else p.top_categories
+    found = {"category": tuple(c.category for c in listed[:3])} if listed else {}
+    return found | ({"segment": (p.segment.segment_id,)} if p.segment else {})
 
 
 def _cases(p: Profile) -> frozenset[str]:

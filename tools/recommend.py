@@ -46,6 +46,7 @@ class RecommendTool:
             lead=_lead(shop, customer, category, new_only),
             slots=slots,
             cases=frozenset(cases),
+            found={"product": tuple(rec.product_id for rec in found)},
             full=found,
         )
 

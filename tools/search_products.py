@@ -38,7 +38,10 @@ class SearchProductsTool:
         asked = words.label(args["text"])
         lead = both(en=f"Products that match “{asked}”:", zh=f"与“{asked}”匹配的商品：")
         return ToolResult(
-            tuple(_fact(shop, rank, hit) for rank, hit in enumerate(found, 1)), lead=lead, full=found
+            tuple(_fact(shop, rank, hit) for rank, hit in enumerate(found, 1)),
+            lead=lead,
+            found={"product": tuple(hit.product_id for hit in found)},
+            full=found,
         )
 
 

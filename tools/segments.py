@@ -33,7 +33,8 @@ class SegmentsTool:
             both(en=f"The {words.number(total)} customers fall into {words.plural(len(found), 'segment')}.",
                  zh=f"{words.number(total)}位顾客分为{words.number(len(found))}个分群。"),
         )  # fmt: skip
-        return ToolResult((head, *(_line(rank, s) for rank, s in enumerate(found, 1))), full=found)
+        facts = (head, *(_line(rank, s) for rank, s in enumerate(found, 1)))
+        return ToolResult(facts, found={"segment": tuple(s.segment_id for s in found)}, full=found)
 
 
 class SegmentTool:
@@ -51,7 +52,8 @@ class SegmentTool:
         s = shop.segment(args["segment"])
         top = [names.called(t.name) for t in s.top]
         slots = {"taste": both(en=top[0].en, zh=top[0].zh)} if top else {}
-        return ToolResult((_size(s), _habits(shop, s), *_tastes(s)), slots=slots, full=s)
+        keys = {"category": tuple(t.category for t in s.top)}
+        return ToolResult((_size(s), _habits(shop, s), *_tastes(s)), slots=slots, found=keys, full=s)
 
 
 def _line(rank: int, s: Segment) -> Fact:

@@ -33,7 +33,8 @@ class SimilarCustomersTool:
         who = names.customer(args["customer"])
         facts = tuple(_fact(shop, who, rank, s) for rank, s in enumerate(found, 1))
         lead = both(en=f"Customers who buy like {who.en}:", zh=f"与{who.zh}购买习惯相似的顾客：")
-        return ToolResult(facts, lead=lead, full=found)
+        keys = {"customer": tuple(s.customer_id for s in found)}
+        return ToolResult(facts, lead=lead, found=keys, full=found)
 
 
 def _fact(shop: Shop, who: names.Called, rank: int, s: SimilarCustomer) -> Fact:
