@@ -22,6 +22,7 @@ from customers.ports import TextEncoder
 from customers.profiles.cards import Cards
 from customers.profiles.explain import Explainer
 from customers.stores import versions
+from customers.stores.notes import NOTES_FILE, NoteStore
 from customers.stores.reader import Reader
 from customers.stores.vectors import CUSTOMERS, PRODUCTS, VectorStore
 
@@ -173,6 +174,13 @@ class Shop:
     def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run our own SQL (never a model's) with bound parameters."""
         return self._reader.rows(sql, params)
+
+    # notes ---------------------------------------------------------------------------------
+    @cached_property
+    def notes(self) -> NoteStore:
+        """What people and earlier sessions noted of the customers; they belong to the shop, not to a
+        version, so they outlive builds. Writing raises NoteRefused where the folder is read-only."""
+        return NoteStore(self.version.parent.parent / NOTES_FILE)
 
     # parts that are opened when first needed -------------------------------------------------
     @cached_property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,3 +206,27 @@ class CampaignResult:
     coupons: int
     products: int
     top_categories: tuple[tuple[str, int], ...]
+
+
+NoteKind = Literal["note", "offered", "handoff"]
+"""The staff's own words; products that were recommended in a session; a matter passed to a colleague."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What was noted of a customer. `id` is the number that people see, unique in the shop; `text` is
+    what somebody wrote ("" for "offered", which has the ids of `products` instead); `written` is in UTC;
+    `session` is the one it came from ("" for none)."""
+
+    id: int
+    customer_id: str
+    written: datetime
+    kind: NoteKind
+    text: str
+    products: tuple[str, ...] = ()
+    session: str = ""
+
+    @property
+    def day(self) -> date:
+        """The local day on which it was written."""
+        return self.written.astimezone().date()

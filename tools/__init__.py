@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from tools.audience import AudienceTool
-from tools.base import Tool
+from tools.base import Tool, WriteTool
 from tools.bought_with import BoughtWithTool
 from tools.campaign import CampaignTool
 from tools.explain_preference import ExplainPreferenceTool
 from tools.measure import MeasureTool
+from tools.notes import NotesTool
 from tools.profile import ProfileTool
 from tools.recommend import RecommendTool
 from tools.search_products import SearchProductsTool
 from tools.segments import SegmentsTool, SegmentTool
 from tools.similar_customers import SimilarCustomersTool
+from tools.write_notes import AddNoteTool, EraseNoteTool
 
 TOOLS: dict[str, Tool] = {
     tool.name: tool
@@ -28,5 +30,10 @@ TOOLS: dict[str, Tool] = {
         BoughtWithTool(),
         CampaignTool(),
         MeasureTool(),
+        NotesTool(),
     )
 }
+"""The tools that read."""
+
+WRITE_TOOLS: dict[str, WriteTool] = {tool.name: tool for tool in (AddNoteTool(), EraseNoteTool())}
+"""The tools that change something. They stand apart, so that only who asks for a confirmation has them."""

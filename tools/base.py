@@ -41,6 +41,8 @@ class Fact:
     period: str = ""
     population: str = ""
     names: tuple[str, ...] = ()
+    quoted: bool = False
+    """It holds words that somebody else wrote: shown to people, never put into a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,17 @@ class Tool(Protocol):
         ...
 
 
+class WriteTool(Tool, Protocol):
+    """A tool that changes something (`access` is WRITE). Whoever runs it puts the question of `confirm`
+    to the asker first, and runs it only after the asker's own yes: nothing that a text contains, and
+    no plan of a model, stands in for that. Its facts say what was done."""
+
+    def confirm(self, shop: Shop, args: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return the question, by language, that the asker is asked before `run`; nothing is changed.
+        Raises what `run` would raise, so that nobody confirms what cannot be done."""
+        ...
+
+
 @dataclass(slots=True)
 class Trace:
     """One finished call of a turn."""
@@ -124,3 +137,6 @@ class Trace:
     ms: float = 0.0
     result: ToolResult | None = None
     failed: dict[str, str] | None = field(default=None)
+    """Why it cannot be done, for the asker, by language."""
+    again: str = ""
+    """How the planner may mend the call."""

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from customers.values import Profile
-from tools import names, words
+from tools import names, notes, words
 from tools.base import Access, Fact, ToolResult
 from tools.words import both
 
 if TYPE_CHECKING:
     from customers.shop import Shop
 
-ABOUT = ("everything", "spending", "visits", "tastes", "attributes", "next")
+ABOUT = ("everything", "spending", "visits", "tastes", "attributes", "next", "notes")
+NOTES = 3
 
 
 class ProfileTool:
-    """Segment, spending, rhythm, tastes, attributes and likely next purchases of a customer."""
+    """Segment, spending, rhythm, tastes, attributes, likely next purchases and latest notes of a customer."""
 
     name = "profile"
     access = Access.READ
@@ -31,7 +32,7 @@ class ProfileTool:
 
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
         """Return the facts of the part that was asked about; "everything" gives all parts."""
-        profile = shop.profile(args["customer"])
+        profile, about = shop.profile(args["customer"]), args.get("about", "everything")
         parts = {
             "segment": _segment(profile),
             "spending": _spending(shop, profile),
@@ -39,8 +40,8 @@ class ProfileTool:
             "tastes": _tastes(shop, profile),
             "attributes": _attributes(shop, profile),
             "next": _next(profile),
+            "notes": _notes(shop, profile, about),
         }
-        about = args.get("about", "everything")
         wanted = {"tastes": ("tastes", "segment")}.get(about, (about,))
         chosen = [
             f for part, facts in parts.items() if about == "everything" or part in wanted for f in facts
@@ -195,3 +196,13 @@ def _next(p: Profile) -> list[Fact]:
             )
         )  # fmt: skip
     return facts
+
+
+def _notes(shop: Shop, p: Profile, about: str) -> list[Fact]:
+    """The latest that people wrote; that there is nothing is said only to who asks for it."""
+    if about not in ("everything", "notes"):
+        return []
+    found = notes.read(shop, p.customer_id, kinds=("note", "handoff"), limit=NOTES)
+    return [notes.fact(shop, note) for note in found] or (
+        [notes.none(p.customer_id)] if about == "notes" else []
+    )
