@@ -59,7 +59,9 @@ class Measure:
     by: dimension to group by, or None for one figure. attribute: which attribute when `by` is
     ATTRIBUTE. where: dimension -> allowed keys (OR inside, AND between); attribute filters stand
     in `attributes` as attribute -> allowed values. start, end: inclusive local days. top: keep the
-    n largest (or smallest when `ascending`) groups; None keeps all.
+    n largest (or smallest when `ascending`) groups; None keeps all. at_least, more_than, at_most,
+    less_than: keep only the groups whose value lies so, in the quantity's own unit; a group without
+    any record (a customer who bought nothing in the period) is no group and never kept.
     """
 
     quantity: Quantity
@@ -71,6 +73,10 @@ class Measure:
     end: date | None = None
     top: int | None = None
     ascending: bool = False
+    at_least: float | None = None
+    more_than: float | None = None
+    at_most: float | None = None
+    less_than: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +100,14 @@ class MeasureResult:
     rows: tuple[MeasureRow, ...]
     total: float
     groups: int
+    of: int = 0
 
 
 def run(con: DuckDBPyConnection, spec: Measure) -> MeasureResult:
     """Answer `spec` from the shop's tables that `con` sees, its own or those of attached files.
 
-    Raises BadInput for a specification that cannot be meant (top below 1, an empty filter) and
+    Raises BadInput for a specification that cannot be meant (top below 1, an empty filter, thresholds
+    without groups or that exclude each other) and
     Unknown for a key or an attribute that the shop does not have.
     """
     from customers import measure_sql

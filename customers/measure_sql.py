@@ -7,7 +7,7 @@ on the lines wherever that is exact, and COUNT(DISTINCT) elsewhere; both give th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,13 +17,16 @@ from customers.errors import BadInput, Unknown
 from customers.measure import Dimension as D
 from customers.measure import Measure, MeasureResult, MeasureRow
 from customers.measure import Quantity as Q
-from customers.measure_tables import Tables, locate, prepare
+from customers.measure_keys import Store, ids, known, known_attribute
+from customers.measure_tables import locate, prepare
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _PRODUCT = (D.DEPARTMENT, D.CATEGORY, D.TYPE, D.BRAND, D.PRODUCT)
 _TOUCHES = (Q.REDEMPTIONS, Q.RECEIVED)
 _ONE_PER_CUSTOMER = {D.CUSTOMER, D.SEGMENT, D.ATTRIBUTE}
 _ONE_PER_LINE = {*D} - {D.CAMPAIGN}
+_THRESHOLDS = {"at_least": ">=", "more_than": ">", "at_most": "<=", "less_than": "<"}
+_DIGITS = 6  # a sum of cents is compared and ranked without its floating-point dust
 
 # The dimensions over whose groups a quantity adds up.
 ADDS_UP: dict[Q, set[D]] = {
@@ -35,20 +38,6 @@ ADDS_UP: dict[Q, set[D]] = {
     Q.REDEMPTIONS: _ONE_PER_CUSTOMER | {D.MONTH, D.WEEKDAY, D.CAMPAIGN},
     Q.RECEIVED: _ONE_PER_CUSTOMER,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Store:
-    """Where the question is put: the connection and its tables."""
-
-    con: duckdb.DuckDBPyConnection
-    tables: Tables
-
-    def __getitem__(self, table: str) -> str:
-        return self.tables[table]
-
-    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return self.con.execute(query, list(values)).fetchall()
 
 
 @dataclass(slots=True)
@@ -75,16 +64,16 @@ def run(con: duckdb.DuckDBPyConnection, spec: Measure) -> MeasureResult:
     if "measure_lines" not in tables:
         prepare(con, temporary=True)
         tables = locate(con)
-    store = _Store(con, tables)
+    store = Store(con, tables)
     total = _total(store, spec)
     if spec.by is None:
         return MeasureResult(spec, (), total, 0)
-    found = _groups(store, spec)
+    found, of = _groups(store, spec)
     shared = total and spec.by in ADDS_UP.get(spec.quantity, ())
     rows = [MeasureRow(key, value, value / total if shared else None) for key, value, _ in found]
     if spec.by is D.MONTH:
         rows.sort(key=lambda row: row.key)
-    return MeasureResult(spec, tuple(rows), total, found[0][2] if found else 0)
+    return MeasureResult(spec, tuple(rows), total, found[0][2] if found else 0, of)
 
 
 def _checked(spec: Measure) -> Measure:
@@ -98,6 +87,7 @@ def _checked(spec: Measure) -> Measure:
     empty = [str(name) for name, keys in (*spec.where.items(), *spec.attributes.items()) if not keys]
     if empty:
         raise BadInput(f"The filter on {empty[0]} allows nothing; give at least one key or leave it out.")
+    _check_thresholds(spec)
     attributes: dict[str, tuple[str, ...]] = dict(spec.attributes)
     for pair in spec.where.get(D.ATTRIBUTE, ()):
         name, _, value = pair.partition("=")
@@ -106,26 +96,56 @@ def _checked(spec: Measure) -> Measure:
     return replace(spec, where=where, attributes=attributes)
 
 
-def _total(store: _Store, spec: Measure) -> float:
-    whole = replace(spec, by=None, top=None)
+def _check_thresholds(spec: Measure) -> None:
+    bounds = _bounds(spec)
+    if bounds and spec.by is None:
+        raise BadInput(
+            "A threshold keeps groups; say by what the figure is broken down, for example customer."
+        )
+    low = max((v for name, v in bounds.items() if name in ("at_least", "more_than")), default=None)
+    high = min((v for name, v in bounds.items() if name in ("at_most", "less_than")), default=None)
+    if low is not None and high is not None and low > high:
+        raise BadInput(f"No figure is above {low:g} and below {high:g}; swap the two thresholds.")
+
+
+def _bounds(spec: Measure) -> dict[str, float]:
+    """The thresholds that are set, by name."""
+    return {name: value for name in _THRESHOLDS if (value := getattr(spec, name)) is not None}
+
+
+def _total(store: Store, spec: Measure) -> float:
+    whole = replace(spec, by=None, top=None, **dict.fromkeys(_THRESHOLDS))
     select = _select(store, whole)
     query = f"SELECT coalesce({_value(store, whole)}, 0) FROM {select.source} {_where(select)}"
     rows = store.rows(query, select.values)
     return float(rows[0][0])
 
 
-def _groups(store: _Store, spec: Measure) -> list[tuple[str, float, int]]:
-    """Rows (key, value, number of groups), best first, ties by key; only the first `top`."""
+def _groups(store: Store, spec: Measure) -> tuple[list[tuple[str, float, int]], int]:
+    """Rows (key, value, number of groups), best first, ties by key, only the first `top`; and how many
+    groups there were before the thresholds."""
     select = _select(store, spec)
+    bounds = _bounds(spec)
+    kept = " AND ".join(f"round(value, {_DIGITS}) {_THRESHOLDS[name]} ?" for name in bounds) or "true"
     query = f"""
         WITH grouped AS (
             SELECT {select.group} AS g, coalesce({_value(store, spec)}, 0)::DOUBLE AS value
             FROM {select.source} {" ".join(select.joins)} {_where(select)} GROUP BY g HAVING g IS NOT NULL
-        ), keyed AS (SELECT {select.key} AS key, value, count(*) OVER () AS groups FROM grouped)
-        SELECT key, value, groups FROM keyed
-        ORDER BY round(value, 6) {"ASC" if spec.ascending else "DESC"}, key LIMIT ?"""
-    values = [*select.join_values, *select.values, spec.top if spec.top is not None else 2**31]
-    return [(str(k), float(v), int(n)) for k, v, n in store.rows(query, values)]
+        ), counted AS (SELECT g, value, count(*) OVER () AS groups FROM grouped WHERE {kept}),
+        keyed AS (SELECT {select.key} AS key, value, groups FROM counted)
+        SELECT key, value, groups, (SELECT count(*) FROM grouped) FROM keyed
+        ORDER BY round(value, {_DIGITS}) {"ASC" if spec.ascending else "DESC"}, key LIMIT ?"""
+    values = [*select.join_values, *select.values]
+    top = spec.top if spec.top is not None else 2**31
+    rows = store.rows(query, [*values, *bounds.values(), top])
+    of = int(rows[0][3]) if rows else _ungated(store, select) if bounds else 0
+    return [(str(k), float(v), int(n)) for k, v, n, _ in rows], of
+
+
+def _ungated(store: Store, select: _Select) -> int:
+    """How many groups there are, for a threshold that none of them passes."""
+    query = f"SELECT count(DISTINCT {select.group}) FROM {select.source} {' '.join(select.joins)} {_where(select)}"
+    return int(store.rows(query, [*select.join_values, *select.values])[0][0])
 
 
 def _where(select: _Select) -> str:
@@ -135,7 +155,7 @@ def _where(select: _Select) -> str:
 # what is counted --------------------------------------------------------------------------------
 
 
-def _value(store: _Store, spec: Measure) -> str:
+def _value(store: Store, spec: Measure) -> str:
     """The aggregate of `spec.quantity` over the lines l (or touches l)."""
     match spec.quantity:
         case Q.SPEND:
@@ -156,7 +176,7 @@ def _value(store: _Store, spec: Measure) -> str:
             return _distinct(store, spec, quantity)
 
 
-def _distinct(store: _Store, spec: Measure, what: Q) -> str:
+def _distinct(store: Store, spec: Measure, what: Q) -> str:
     """Count distinct baskets, customers or products, by marks where those are exact.
 
     A mark says "first line of its basket (customer) with this category". It counts right when the
@@ -192,14 +212,14 @@ def _single_level(spec: Measure) -> str | None:
     return str(level)
 
 
-def _trips_within_a_day(store: _Store) -> bool:
+def _trips_within_a_day(store: Store) -> bool:
     return bool(store.rows(f"SELECT trips_within_a_day FROM {store['measure_meta']}")[0][0])
 
 
 # filters and groups -----------------------------------------------------------------------------
 
 
-def _select(store: _Store, spec: Measure) -> _Select:
+def _select(store: Store, spec: Measure) -> _Select:
     touches = spec.quantity in _TOUCHES
     source = store["measure_touches" if touches else "measure_lines"]
     select = _Select(f"{source} l")
@@ -223,7 +243,7 @@ def _select(store: _Store, spec: Measure) -> _Select:
 
 
 def _filter(
-    store: _Store,
+    store: Store,
     select: _Select,
     touches: bool,
     dimension: D,
@@ -235,7 +255,7 @@ def _filter(
     elif dimension is D.WEEKDAY:
         select.keep(f"{_weekday(touches)} IN ({marks})", [_weekday_number(key) for key in keys])
     elif dimension is D.SEGMENT:
-        _known(
+        known(
             store,
             f"SELECT DISTINCT segment_id FROM {store['customer_segments']}",
             "segment_id",
@@ -245,24 +265,24 @@ def _filter(
         members = _members(store, "customer_segments", "segment_id")
         select.keep(f"l.customer IN (SELECT customer FROM ({members}) WHERE g IN ({marks}))", keys)
     elif dimension is D.CAMPAIGN:
-        _known(store, f"SELECT campaign_id FROM {store['campaigns']}", "campaign_id", keys, "campaign")
+        known(store, f"SELECT campaign_id FROM {store['campaigns']}", "campaign_id", keys, "campaign")
         sent = f"SELECT customer FROM {store['measure_touches']} WHERE kind = 'exposure'"
         clause = "l.campaign_id IN" if touches else f"l.customer IN ({sent} AND campaign_id IN"
         select.keep(f"{clause} ({marks}){'' if touches else ')'}", keys)
     else:
-        select.keep(f"l.{dimension} IN ({marks})", _ids(store, str(dimension), keys))
+        select.keep(f"l.{dimension} IN ({marks})", ids(store, str(dimension), keys))
 
 
-def _filter_attribute(store: _Store, select: _Select, name: str, values: tuple[str, ...]) -> None:
-    _attribute(store, name)
+def _filter_attribute(store: Store, select: _Select, name: str, values: tuple[str, ...]) -> None:
+    known_attribute(store, name)
     marks = ", ".join("?" for _ in values)
-    known = f'SELECT DISTINCT "value" FROM {store["attributes"]} WHERE attribute = ?'
-    _known(store, known, '"value"', values, "attribute", before=(name,), named=f"{name}=")
+    values_of = f'SELECT DISTINCT "value" FROM {store["attributes"]} WHERE attribute = ?'
+    known(store, values_of, '"value"', values, "attribute", before=(name,), named=f"{name}=")
     members = _members(store, "attributes", '"value"', "t.attribute = ?")
     select.keep(f"l.customer IN (SELECT customer FROM ({members}) WHERE g IN ({marks}))", (name, *values))
 
 
-def _group(store: _Store, select: _Select, touches: bool, spec: Measure) -> None:
+def _group(store: Store, select: _Select, touches: bool, spec: Measure) -> None:
     """Set the group expression, the joins it needs, and how a group's key is written."""
     by = spec.by
     if by is D.MONTH:
@@ -276,7 +296,7 @@ def _group(store: _Store, select: _Select, touches: bool, spec: Measure) -> None
         _join_members(select, _members(store, "customer_segments", "segment_id"))
     elif by is D.ATTRIBUTE:
         assert spec.attribute is not None
-        _attribute(store, spec.attribute)
+        known_attribute(store, spec.attribute)
         select.join_values = [f"{spec.attribute}=", spec.attribute]
         _join_members(select, _members(store, "attributes", '? || t."value"', "t.attribute = ?"))
     elif by is D.CAMPAIGN and touches:
@@ -298,7 +318,7 @@ def _join_members(select: _Select, members: str) -> None:
     select.group, select.key = "m.g", "g"
 
 
-def _members(store: _Store, table: str, group: str, condition: str = "true") -> str:
+def _members(store: Store, table: str, group: str, condition: str = "true") -> str:
     """Query of (customer number, group g) from a table t with customer_id."""
     return (
         f"SELECT k.id AS customer, {group} AS g FROM {store[table]} t JOIN {store['measure_keys']} k"
@@ -306,7 +326,7 @@ def _members(store: _Store, table: str, group: str, condition: str = "true") -> 
     )
 
 
-def _offers(store: _Store, spec: Measure) -> tuple[str, list[Any]]:
+def _offers(store: Store, spec: Measure) -> tuple[str, list[Any]]:
     """Query of the distinct (campaign, coupon, key) for which coupons are valid, and its values.
 
     All product filters hold for the offer itself, so that "coupons for coffee by product" gives
@@ -318,7 +338,7 @@ def _offers(store: _Store, spec: Measure) -> tuple[str, list[Any]]:
     clauses, values = ["true"], []
     for dimension, keys in spec.where.items():
         if dimension in _PRODUCT:
-            _ids(store, str(dimension), keys)
+            ids(store, str(dimension), keys)
             column = "p.product_id" if dimension is D.PRODUCT else f"p.{dimension}"
             clauses.append(f"{column} IN ({', '.join('?' for _ in keys)})")
             values += keys
@@ -352,43 +372,3 @@ def _weekday_number(key: str) -> int:
     if key.capitalize() not in WEEKDAYS:
         raise Unknown(f"'{key}' is no weekday; write it as Monday.")
     return WEEKDAYS.index(key.capitalize()) + 1
-
-
-# what the shop has ------------------------------------------------------------------------------
-
-
-def _ids(store: _Store, level: str, keys: Sequence[str]) -> list[int]:
-    marks = ", ".join("?" for _ in keys)
-    query = f"SELECT key, id FROM {store['measure_keys']} WHERE level = ? AND key IN ({marks})"
-    rows = store.rows(query, [level, *keys])
-    _raise_missing(level, keys, {key for key, _ in rows})
-    return [number for _, number in rows]
-
-
-def _known(
-    store: _Store,
-    query: str,
-    column: str,
-    keys: Sequence[str],
-    what: str,
-    before: Sequence[str] = (),
-    named: str = "",
-) -> None:
-    """Raise Unknown where `query` (with `before` bound) does not give every one of `keys`."""
-    marks = ", ".join("?" for _ in keys)
-    rows = store.rows(f"SELECT {column} FROM ({query}) WHERE {column} IN ({marks})", [*before, *keys])
-    _raise_missing(what, keys, {key for (key,) in rows}, named)
-
-
-def _attribute(store: _Store, name: str) -> None:
-    names = sorted(row[0] for row in store.rows(f"SELECT DISTINCT attribute FROM {store['attributes']}"))
-    if name not in names:
-        raise Unknown(
-            f"The shop knows no attribute '{name}' of customers; it has {', '.join(names) or 'none'}."
-        )
-
-
-def _raise_missing(what: str, keys: Sequence[str], known: set[str], named: str = "") -> None:
-    missing = [key for key in keys if key not in known]
-    if missing:
-        raise Unknown(f"The shop has no {what} '{named}{missing[0]}'.")

@@ -182,6 +182,38 @@ def test_top_keeps_the_largest_or_smallest_with_ties_by_key(con: duckdb.DuckDBPy
     assert [row.key for row in run(con, Measure(Q.BASKETS, D.CUSTOMER, top=4)).rows] == most
 
 
+@pytest.mark.parametrize(
+    ("bounds", "passes"),
+    [
+        ({"more_than": 170}, lambda v: v > 170),
+        ({"at_least": 170}, lambda v: v >= 170),
+        ({"less_than": 170}, lambda v: v < 170),
+        ({"at_most": 170}, lambda v: v <= 170),
+        ({"more_than": 150, "at_most": 200}, lambda v: 150 < v <= 200),
+        ({"at_least": 10_000}, lambda v: v >= 10_000),
+    ],
+)
+def test_thresholds_keep_the_groups_that_pandas_keeps(
+    con: duckdb.DuckDBPyConnection, bounds: dict[str, float], passes: Any
+) -> None:
+    units = LINES[LINES.category == "k1"].groupby("customer").quantity.sum()
+    middle = float(units.median())  # a value that groups really have, so that > and >= differ
+    shift = {name: value - 170 + middle for name, value in bounds.items()}
+    kept = {key: value for key, value in units.items() if passes(value - middle + 170)}
+    found = run(con, Measure(Q.UNITS, D.CUSTOMER, where={D.CATEGORY: ("k1",)}, top=3, **shift))  # type: ignore[arg-type]
+    assert (found.groups if found.rows else 0, found.of) == (len(kept), len(units))
+    assert found.total == units.sum()
+    assert [row.value for row in found.rows] == sorted(kept.values(), reverse=True)[:3]
+    assert all(kept[row.key] == row.value for row in found.rows)
+
+
+def test_a_threshold_ignores_the_dust_of_sums(con: duckdb.DuckDBPyConnection) -> None:
+    spend = LINES.groupby("customer").amount.sum()
+    (one, exact) = spend.idxmax(), round(float(spend.max()), 2)
+    assert [r.key for r in run(con, Measure(Q.SPEND, D.CUSTOMER, at_least=exact)).rows] == [one]
+    assert run(con, Measure(Q.SPEND, D.CUSTOMER, more_than=exact)).rows == ()
+
+
 def test_campaigns_count_who_was_sent_and_what_was_redeemed(con: duckdb.DuckDBPyConnection) -> None:
     received = run(con, Measure(Q.RECEIVED, D.CAMPAIGN))
     assert [(row.key, row.value, row.share) for row in received.rows] == [("1", 2, None), ("2", 1, None)]
@@ -230,6 +262,8 @@ def test_what_the_shop_lacks_is_unknown(con: duckdb.DuckDBPyConnection, spec: Me
         Measure(Q.SPEND, D.CATEGORY, top=0),
         Measure(Q.SPEND, D.ATTRIBUTE),
         Measure(Q.SPEND, where={D.CATEGORY: ()}),
+        Measure(Q.SPEND, at_least=5),
+        Measure(Q.SPEND, D.CUSTOMER, more_than=5, at_most=4),
         Measure(Q.SPEND, start=date(2024, 2, 2), end=date(2024, 2, 1)),
     ],
 )

@@ -43,6 +43,14 @@ EVERY_CALL: list[tuple[str, dict[str, Any]]] = [
         for by in [*TOOLS["measure"].parameters["by"]["enum"], "age"]
     ),
     *(("measure", {"quantity": quantity, "by": "campaign"}) for quantity in ("redemptions", "received")),
+    *(
+        ("measure", {"quantity": quantity, "by": by, "amount": {"low": low, "high": None, "strict_low": True}})
+        for quantity in TOOLS["measure"].parameters["quantity"]["enum"]
+        for by, low in (("none", 0), ("none", 1e9), ("segment", 1), ("month", 0), ("age", 1))
+    ),
+    ("measure", {"quantity": "customers", "by": "none", "filters": {"segment": ["1"], "category": ["MILK"]},
+                 "amount": {"low": 1, "high": 50.5, "unit": "money"}}),
+    ("measure", {"quantity": "spend", "by": "department", "amount": {"low": 0.1, "high": None, "unit": "share"}}),
 ]  # fmt: skip
 
 
@@ -213,6 +221,58 @@ def test_what_is_asked_about_is_stated_even_at_the_bottom():
     true = dict(planted("SELECT category, sum(amount) FROM events JOIN products USING (product_id)"
                         " WHERE category IN ('WINE', 'MILK') AND kind = 'purchase' GROUP BY 1"))  # fmt: skip
     assert named == {"Wine": pytest.approx(true["WINE"]), "Milk": pytest.approx(true["MILK"])}
+
+
+@pytest.mark.parametrize("quantity", ["customers", "spend", "baskets"])
+@pytest.mark.parametrize("by", ["none", "customer"])
+def test_a_threshold_counts_the_customers_who_pass_it(quantity: str, by: str):
+    spend = [float(v) for (v,) in planted("SELECT sum(amount) FROM events WHERE kind = 'purchase' GROUP BY customer_id ORDER BY 1 DESC")]  # fmt: skip
+    limit = round(spend[9], 2)  # the tenth's own figure, so that "more than" and "at least" differ
+    shown = words.number(limit, 0 if limit.is_integer() else 2)
+    for strict, passing in ((True, sum(v > limit for v in spend)), (False, sum(v >= limit for v in spend))):
+        amount = {"low": limit, "high": None, "strict_low": strict, "strict_high": False, "unit": "money"}
+        result = run("measure", quantity=quantity, by=by, amount=amount)
+        count, together, *first = result.facts
+        assert (count.value, count.unit) == (passing, "customers")
+        assert together.value == pytest.approx(sum(spend[:passing]))
+        assert f"{passing} of the {words.number(len(spend))} customers" in count.text["en"]
+        assert f"{'more than' if strict else 'at least'} ${shown}" in count.text["en"]
+        assert f"{'超过' if strict else '至少'}${shown}" in count.text["zh"]
+        assert [f.value for f in first] == pytest.approx(spend[:5])
+        assert len(result.found["customer"]) == passing
+
+
+def test_a_threshold_on_trips_and_on_what_few_bought():
+    trips = [n for (n,) in planted("SELECT count(DISTINCT basket_id) FROM events JOIN products USING (product_id)"
+                                   " WHERE kind = 'purchase' AND category = 'MILK' GROUP BY customer_id")]  # fmt: skip
+    limit = sorted(trips)[len(trips) // 2]
+    result = run("measure", quantity="customers", by="none", filters={"category": ["MILK"]},
+                 amount={"low": None, "high": limit, "strict_high": True, "unit": "baskets"})  # fmt: skip
+    assert result.facts[0].value == sum(n < limit for n in trips)
+    assert "fewer than" in result.facts[0].text["en"]
+    assert "不到" in result.facts[0].text["zh"]
+
+
+def test_a_named_customer_is_held_against_the_threshold():
+    for low, holds, word in (
+        (0.5, True, "That is more than $0.50."),
+        (1e6, False, "That is not more than $1,000,000."),
+    ):
+        result = run("measure", quantity="spend", by="none", filters={"customer": ["0"]},
+                     amount={"low": low, "strict_low": True, "unit": "money"})  # fmt: skip
+        assert result.facts[-1].value is holds
+        assert result.facts[-1].text["en"] == word
+
+
+def test_a_share_threshold_only_where_shares_add_up():
+    rows = planted("SELECT sum(amount) FROM events JOIN products USING (product_id) WHERE kind = 'purchase' GROUP BY category")  # fmt: skip
+    total = sum(v for (v,) in rows)
+    amount = {"low": 0.1, "high": None, "strict_low": True, "unit": "share"}
+    assert run("measure", quantity="spend", by="category", amount=amount).facts[0].value == sum(
+        v / total > 0.1 for (v,) in rows
+    )
+    with pytest.raises(CannotDo):
+        run("measure", quantity="customers", by="category", amount=amount)
 
 
 def test_weekdays_and_months_in_chinese():

@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from customers.measure import Dimension, Measure, MeasureRow, Quantity
+from tools import measure_thresholds as thresholds
 from tools import names, words
 from tools.base import Access, CannotDo, Fact, Table, ToolResult
 from tools.measure_words import GROUPS, MANY, QUANTITIES, WEEKDAYS, Scope, scope, shown, statement
@@ -28,7 +29,9 @@ class MeasureTool:
     """A typed specification, measured over the purchases, redemptions or exposures.
 
     Filters (customers, categories, brands, segments, attributes, period) are what was linked in
-    the question; the plan chooses only the quantity and what to break it down by.
+    the question; the plan chooses only the quantity and what to break it down by. `amount` keeps the
+    groups whose figure lies within it: {"low": 5000, "high": null, "strict_low": true,
+    "strict_high": false, "unit": "money"}; without a breakdown the groups are the customers.
     """
 
     name = "measure"
@@ -47,6 +50,7 @@ class MeasureTool:
         "end": {"type": "string", "x-period": "end"},
         "n": {"type": "integer", "x-count": True},
         "ascending": {"type": "boolean", "x-modifier": "ascending"},
+        "amount": {"type": "object", "x-amount": True},
     }
     required = ("quantity", "by")
 
@@ -55,16 +59,18 @@ class MeasureTool:
         asked = _asked(shop, args)
         if asked.spec.by is None:
             return _single(shop, asked)
-        return _grouped(shop, asked)
+        return _within(shop, asked) if asked.amount else _grouped(shop, asked)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A specification, the keys asked about inside the breakdown, and how many rows to state."""
+    """A specification, the keys asked about inside the breakdown, how many rows to state, and the
+    threshold that the groups (or the one figure) are held against."""
 
     spec: Measure
     focus: tuple[str, ...]
     top: int | None
+    amount: thresholds.Amount | None = None
 
 
 def _asked(shop: Shop, args: Mapping[str, Any]) -> _Asked:
@@ -82,7 +88,16 @@ def _asked(shop: Shop, args: Mapping[str, Any]) -> _Asked:
         start=_day(args.get("start")), end=_day(args.get("end")), ascending=bool(args.get("ascending")),
     )  # fmt: skip
     top = min(int(args["n"]), 50) if args.get("n") else None
-    return _Asked(spec, focus, top)
+    amount = None if focus else thresholds.Amount.of(args.get("amount"))
+    return _Asked(_for_threshold(spec, amount), focus, top, amount)
+
+
+def _for_threshold(spec: Measure, amount: thresholds.Amount | None) -> Measure:
+    if amount is None or (spec.by is None and amount.unit == "customers"):
+        return spec
+    counted = thresholds.counted_by(spec, amount)
+    # Whether customers who are named pass is told of their own figure.
+    return replace(counted, by=None) if spec.by is None and Dimension.CUSTOMER in spec.where else counted
 
 
 def _dimension(shop: Shop, by: str) -> tuple[Dimension | None, str | None]:
@@ -109,7 +124,29 @@ def _single(shop: Shop, asked: _Asked) -> ToolResult:
         whole = shop.measure(replace(spec, where=without)).total
         if whole > 0:
             facts.append(_share(shop, spec, where, result.total, whole))
+    if asked.amount and asked.amount.unit != "share":
+        facts.append(thresholds.compared(shop, spec, asked.amount, where, result.total))
     return ToolResult(tuple(facts), full=result)
+
+
+def _within(shop: Shop, asked: _Asked) -> ToolResult:
+    """The groups whose figure lies within the threshold: how many, together, and the first of them."""
+    assert asked.amount is not None
+    result = shop.measure(thresholds.bounded(shop, asked.spec, asked.amount))
+    spec = result.spec
+    if not result.of:
+        raise CannotDo(_nothing())
+    where, group = scope(shop, spec), _group_words(shop, spec)
+    ranked = sorted(result.rows, key=lambda r: r.value, reverse=not spec.ascending)
+    stated = ranked[: asked.top or (len(ranked) if len(ranked) <= 4 else 5)]
+    facts = thresholds.facts(shop, result, asked.amount, where, group.zh)
+    facts += [_row(shop, spec, where, row, rank, 1, group, False) for rank, row in enumerate(stated, 1)]
+    return ToolResult(
+        tuple(facts),
+        table=_table(shop, spec, ranked, group) if len(stated) < len(ranked) <= _FEW else None,
+        found=_found(spec, [row.key for row in ranked]),
+        full=result,
+    )
 
 
 def _nothing() -> Mapping[str, str]:
