@@ -262,6 +262,10 @@ def _llm(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _eval(args: argparse.Namespace, settings: Settings) -> int:
+    if args.suite == "plans":
+        from eval import plans
+
+        return plans.run(settings, split=args.split, limit=args.limit, as_json=args.json)
     from eval.first import run
 
     return run(settings, suite=args.suite, limit=args.limit, as_json=args.json)
@@ -375,7 +379,8 @@ def _parser() -> argparse.ArgumentParser:
     llm.add_argument("--adapter", action="append", default=[], metavar="NAME=FOLDER", help="a LoRA adapter")
     llm.add_argument("vllm_arguments", nargs="*", metavar="-- ARGUMENTS", help="further ones of `vllm serve`")
     suite = command("eval", _eval, "run an eval suite over the real agent", model=True)
-    suite.add_argument("suite", choices=("first",))
+    suite.add_argument("suite", choices=("first", "plans"))
+    suite.add_argument("--split", default="dev", choices=("dev", "test"), help="which half of the plans")
     suite.add_argument("--limit", type=int)
     suite.add_argument("--json", action="store_true")
     bench = command("bench", _bench, "measure side by side with the peer", model=True)
