@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, TypedDict
 
 from agent.events import Language, Role
 from agent.link import Linker, Links
-from agent.plan import Call, Subject, filters
+from agent.plan import MAX_EACH, Call, Described, Subject, filters
 from agent.prompts import pattern
 from tools import TOOLS
+from tools.base import Access, Trace
 
 _ELLIPSIS = re.compile(
     r"^\W*(?:(?:and|what about|how about|same|also|now|ok(?:ay)?,?\s+(?:and|what))\b|那么|那|还有|再|换)",
@@ -26,6 +29,14 @@ _VERB = pattern("own_question")
 _ORDINAL = ((1, r"\b(?:first|1st|former)\b|第一|前者"), (2, r"\b(?:second|2nd)\b|第二"), (3, r"\b(?:third|3rd)\b|第三"),
             (4, r"\b(?:fourth|4th)\b|第四"), (0, r"\b(?:last|latter)\b|最后|后者"))  # fmt: skip
 _SHORT_WORDS, _SHORT_HAN = 7, 14
+_LISTED_EN, _LISTED_ZH = pattern("listed_place_en"), pattern("listed_place_zh")
+_EACH, _AGREES, _DECLINES = pattern("each_of_them"), pattern("agrees"), pattern("declines")
+_PLACES = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": 0,
+           "一": 1, "二": 2, "三": 3, "四": 4, "五": 5}  # fmt: skip
+_KINDS = {"person": "customer", "item": "product", "顾客": "customer", "客户": "customer", "人": "customer",
+          "商品": "product", "产品": "product", "品类": "category", "活动": "campaign"}  # fmt: skip
+KEPT_FOUND = 10
+"""How many of the things that an answer listed can be pointed to later."""
 
 
 class Memory(TypedDict, total=False):
@@ -35,6 +46,7 @@ class Memory(TypedDict, total=False):
     language: str
     customers: list[str]
     things: dict[str, list[str]]
+    found: dict[str, list[str]]
     calls: list[dict[str, Any]]
     pending: dict[str, Any] | None
 
@@ -89,16 +101,49 @@ def _chosen(question: str, links: Links, things: list[tuple[Any, ...]]) -> tuple
     return None
 
 
-def subject(links: Links, memory: Memory, role: Role, picked: str | None) -> Subject:
-    """Return what the turn is about: what is named, else who is at hand.
+def confirmed(question: str, memory: Memory) -> bool | None:
+    """Return whether the asker agrees to the change that waits; None where none waits, or the question is
+    another one."""
+    pending = memory.get("pending")
+    if not pending or pending["need"] != "confirm":
+        return None
+    return True if _AGREES.match(question) else False if _DECLINES.match(question) else None
+
+
+def point_to_listed(links: Links, memory: Memory) -> None:
+    """Link what the question points to among the things that the last answer listed ("the second one")."""
+    found = memory.get("found", {})
+    match = _LISTED_EN.search(links.text) or _LISTED_ZH.search(links.text)
+    if not found or match is None:
+        return
+    word, noun = match.group(1) or "last", (match.group(2) or "").lower()
+    place = int(word) if word.isdigit() else _PLACES[word.lower()]
+    kind = _KINDS.get(noun, noun) if noun not in ("", "one") else next(iter(found))
+    keys = found.get(kind, [])
+    if 0 < place <= len(keys) or (place == 0 and keys):
+        links.add(kind, keys[place - 1])
+        links.pronoun = False
+
+
+def subject(
+    links: Links,
+    memory: Memory,
+    role: Role,
+    picked: str | None,
+    described: Mapping[str, Described] = MappingProxyType({}),
+) -> Subject:
+    """Return what the turn is about: what is named or described, else who is at hand.
 
     A service agent's picked customer is meant wherever nobody else is named; a merchandiser's only
     where the question points to somebody ("this customer", "她").
     """
-    customers, at_hand = list(links.customers), False
-    grouped = links.things.get("segment") or links.attributes
-    if not customers and links.pronoun:
-        customers = [picked] if picked else list(memory.get("customers", []))[-1:]
+    customers, at_hand, each = list(links.customers), False, False
+    grouped = links.things.get("segment") or links.attributes or "customer" in described
+    listed = list(memory.get("found", {}).get("customer", []))
+    if not customers and len(listed) > 1 and not picked and _EACH.search(links.text):
+        customers, each = listed[:MAX_EACH], True
+    elif not customers and links.pronoun:
+        customers = [picked] if picked else (list(memory.get("customers", []))[-1:] or listed[:1])
     elif not customers and picked and role == "service" and not grouped:
         customers, at_hand = [picked], True
     categories = list(links.keys("category"))
@@ -108,7 +153,7 @@ def subject(links: Links, memory: Memory, role: Role, picked: str | None) -> Sub
                 links.add(kind, key)
         categories = list(links.keys("category"))
     derived = [] if categories else list(dict.fromkeys(links.parents.values()))
-    return Subject(links, customers, categories, derived, at_hand)
+    return Subject(links, customers, categories, derived, at_hand, described, each)
 
 
 def follow_up(asked: Subject, memory: Memory) -> list[Call]:
@@ -180,10 +225,12 @@ def for_planning(asked: Subject) -> Subject:
     return replace(asked, categories=categories)
 
 
-def remembered(question: str, language: Language, asked: Subject, calls: list[Call], memory: Memory,
+def remembered(question: str, language: Language, asked: Subject, traces: Sequence[Trace], memory: Memory,
                pending: dict[str, Any] | None) -> Memory:  # fmt: skip
     """Return the memory after a turn; what the turn did not touch stays."""
     things = {k: list(v) for k, v in asked.links.things.items() if v}
+    calls = [Call(t.tool, t.args) for t in traces if TOOLS[t.tool].access is Access.READ]
+    found = {k: list(v[:KEPT_FOUND]) for t in traces[-1:] if t.result for k, v in t.result.found.items()}
     for call in calls:
         for kind in ("category", "segment", "campaign", "product"):
             if isinstance(call.args.get(kind), str):
@@ -194,6 +241,7 @@ def remembered(question: str, language: Language, asked: Subject, calls: list[Ca
         language=language,
         customers=(asked.customers or named or list(memory.get("customers", [])))[-3:],
         things=things or memory.get("things", {}),
+        found=found or memory.get("found", {}),
         calls=[{"tool": c.tool, "args": c.args} for c in calls] or memory.get("calls", []),
         pending=pending,
     )

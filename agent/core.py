@@ -25,7 +25,8 @@ from agent.llm import LLM
 from agent.plan import Planner
 from agent.prompts import Prompts, default_prompts
 from agent.serving import Endpoint, connect
-from agent.turn import Services, Steps, Turn
+from agent.steps import Steps
+from agent.turn import Services, Turn
 from customers.encoder import MultilingualEncoder
 from customers.shop import Shop
 from settings import Settings
@@ -113,10 +114,16 @@ class Agent:
         return self.endpoint.model if self.endpoint else ""
 
     def ask(
-        self, question: str, role: str = "service", customer: str | None = None, session: str | None = None
+        self,
+        question: str,
+        role: str = "service",
+        customer: str | None = None,
+        session: str | None = None,
+        cancel: threading.Event | None = None,
     ) -> Reply:
-        """Answer a question. Raises BadQuestion for one that cannot be taken at all."""
-        for event in self.stream(question, role, customer, session):
+        """Answer a question. Raises BadQuestion for one that cannot be taken at all, Cancelled once `cancel`
+        is set."""
+        for event in self.stream(question, role, customer, session, cancel):
             if isinstance(event, FinalEvent):
                 return event.reply
         raise RuntimeError("a turn ended without a reply")
@@ -124,15 +131,28 @@ class Agent:
     async def aask(
         self, question: str, role: str = "service", customer: str | None = None, session: str | None = None
     ) -> Reply:
-        """Answer a question without blocking the event loop."""
-        return await asyncio.to_thread(self.ask, question, role, customer, session)
+        """Answer a question without blocking the event loop; cancelling the task withdraws it."""
+        cancel = threading.Event()
+        try:
+            return await asyncio.to_thread(self.ask, question, role, customer, session, cancel)
+        except asyncio.CancelledError:
+            cancel.set()
+            raise
 
     def stream(
-        self, question: str, role: str = "service", customer: str | None = None, session: str | None = None
+        self,
+        question: str,
+        role: str = "service",
+        customer: str | None = None,
+        session: str | None = None,
+        cancel: threading.Event | None = None,
     ) -> Iterator[Event]:
-        """Yield the turn's events as they happen; the last one is a FinalEvent. Closing the
-        generator withdraws the question."""
+        """Yield the turn's events as they happen; the last one is a FinalEvent. Closing the generator, or
+        setting `cancel` from another thread, withdraws the question: the model stops computing, and what is
+        left of the stream raises Cancelled."""
         turn = self._turn(question, role, customer)
+        turn.cancel = cancel or turn.cancel
+        turn.remembers = session is not None and self._sessions is not None
         remember = session is not None and self._sessions is not None
         graph: Any = self._sessions if remember else self._alone
         thread = session if session is not None else uuid.uuid4().hex

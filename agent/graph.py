@@ -15,8 +15,8 @@ from langgraph.runtime import Runtime
 
 from agent import conversation
 from agent.events import FinalEvent
-from agent.plan import PSEUDO
-from agent.turn import Steps, Turn
+from agent.steps import Steps
+from agent.turn import Turn
 
 KEPT_MESSAGES = 40
 
@@ -72,12 +72,11 @@ def _finish(steps: Steps) -> Callable[..., SessionState]:
         turn.emit = runtime.stream_writer
         reply = steps.reply(turn)
         turn.emit(FinalEvent(reply))
-        calls = [c for c in turn.calls if c.tool not in PSEUDO] if turn.traces else []
         memory = conversation.remembered(
-            turn.links.text or turn.question,
+            turn.question if turn.subject.described else turn.links.text or turn.question,
             turn.language,
             turn.subject,
-            calls,
+            turn.traces,
             state.get("memory", {}),
             turn.pending,
         )

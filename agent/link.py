@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
 from agent import vocabulary
 from agent.lexicon import Lexicon, Match, Named
@@ -75,6 +76,13 @@ class Links:
     attributes: dict[str, list[str]] = field(default_factory=dict)
     periods: list[Period] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
+    counted: list[str] = field(default_factory=list)
+    """What each of the counts counts (customer, product, category ...), "" where the text does not say."""
+    amounts: list[Any] = field(default_factory=list)
+    spans: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    note: str = ""
+    """The asker's own words of a note that is to be written."""
+    note_number: int | None = None
     modifiers: set[str] = field(default_factory=set)
     ambiguous: list[tuple[str, tuple[Named, ...]]] = field(default_factory=list)
     terms: list[str] = field(default_factory=list)

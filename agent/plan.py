@@ -24,6 +24,8 @@ from tools.base import Tool
 
 PSEUDO = ("clarify", "chat", "refuse", "handoff")
 MAX_CALLS = 4
+MAX_EACH = 5
+"""How many keys at most a call is run for, each."""
 _ENTITIES = ("customer", "category", "product", "segment", "campaign")
 
 
@@ -33,6 +35,28 @@ class Call:
 
     tool: str
     args: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An argument that an earlier call of the plan gives: the first `n` keys of a kind that call number
+    `call` finds."""
+
+    call: int
+    kind: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A thing that the question describes instead of naming it ("our three best customers"): the call
+    that finds it, and how many are meant. An argument of the call may in turn be a described kind."""
+
+    kind: str
+    call: Call
+    n: int
+    needs: tuple[str, ...] = ()
+    """Kinds whose described thing the call takes as an argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +70,14 @@ class Subject:
     """Categories that only stand in for a named product type, for tools that take no type."""
     at_hand: bool = False
     """The customer was neither named nor pointed to, but is the one that the asker has picked."""
+    described: Mapping[str, Described] = field(default_factory=dict)
+    """By kind, what another call is to find."""
+    each: bool = False
+    """The customers are meant one by one ("them")."""
+
+    def has(self, kind: str) -> bool:
+        """Whether a thing of this kind was named or described."""
+        return bool(self.keys(kind)) or kind in self.described
 
     def keys(self, kind: str) -> list[str]:
         """Return the keys that an argument of this kind may take."""
@@ -62,12 +94,12 @@ def allowed(subject: Subject) -> list[Tool]:
 def _possible(tool: Tool, subject: Subject) -> bool:
     for name in tool.required:
         kind = tool.parameters[name].get("x-entity")
-        if kind and kind != "all" and not subject.keys(kind):
+        if kind and kind != "all" and not subject.has(kind):
             return False
-        if tool.parameters[name].get("x-literal") and not subject.links.topic:
+        if (literal := tool.parameters[name].get("x-literal")) and not getattr(subject.links, literal):
             return False
     either: Sequence[str] = getattr(tool, "one_of", ())
-    return not either or any(subject.keys(kind) for kind in either)
+    return not either or any(subject.has(kind) for kind in either)
 
 
 def spoken_for(subject: Subject) -> list[Tool]:
@@ -97,6 +129,13 @@ def _options(name: str, schema: Mapping[str, Any], subject: Subject, shop: Shop)
     if name != "by":
         return values
     return _breakdowns(subject, shop)
+
+
+def without(schema: Mapping[str, Any], tool: str) -> dict[str, Any]:
+    """Return a turn's grammar without one tool, whose call has failed."""
+    listed = schema["properties"]["calls"]
+    forms = [f for f in listed["items"]["anyOf"] if f["properties"]["tool"]["const"] != tool]
+    return _object({"calls": {**listed, "items": {"anyOf": forms}}})
 
 
 # A count of things is not broken down by those very things.
@@ -137,7 +176,7 @@ def _form(tool: Tool, subject: Subject, shop: Shop) -> dict[str, Any]:
         kind = schema.get("x-entity")
         if "enum" in schema:
             properties[name] = {"type": "string", "enum": _options(name, schema, subject, shop)}
-        elif kind in _ENTITIES and len(subject.keys(kind)) > 1:
+        elif kind in _ENTITIES and len(subject.keys(kind)) > 1 and not (kind == "customer" and subject.each):
             properties[name] = {"type": "string", "enum": list(subject.keys(kind))}
     return _object(properties)
 
@@ -158,7 +197,8 @@ def _fits(call: Mapping[str, Any], form: Mapping[str, Any] | None) -> bool:
 
 
 def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
-    """Return the calls of a plan, each argument that code decides filled in; repeated calls once."""
+    """Return the calls of a plan, each argument that code decides filled in, repeated calls once, and
+    before each call those that find what it takes."""
     calls: list[Call] = []
     for item in raw.get("calls", []):
         name = item["tool"]
@@ -169,29 +209,94 @@ def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
             if call not in calls:
                 calls.append(call)
     real = [c for c in calls if c.tool not in PSEUDO]
-    return (real or calls[:1])[:MAX_CALLS]
+    return _with_finders((real or calls[:1])[:MAX_CALLS], subject)
+
+
+def _with_finders(calls: list[Call], subject: Subject) -> list[Call]:
+    """Put the calls that find what is described in front, each once."""
+    wanted: list[str] = []
+    for call in calls:
+        wanted += [v.kind for v in leaves(call.args) if isinstance(v, Found)]
+    order: list[str] = []
+
+    def place(kind: str) -> None:
+        for needed in subject.described[kind].needs:
+            place(needed)
+        if kind not in order:
+            order.append(kind)
+
+    for kind in wanted:
+        place(kind)
+    numbers = {kind: i for i, kind in enumerate(order)}
+    return [_numbered(c, numbers) for c in [*(subject.described[k].call for k in order), *calls]]
+
+
+def _numbered(call: Call, numbers: Mapping[str, int]) -> Call:
+    def number(value: Any) -> Any:
+        if isinstance(value, Found):
+            return Found(numbers[value.kind], value.kind, value.n)
+        return {k: number(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+    return Call(call.tool, {k: number(v) for k, v in call.args.items()})
+
+
+def leaves(args: Mapping[str, Any]) -> list[Any]:
+    """Return the values of a call's arguments, those inside its filters as well."""
+    inner = args.get("filters")
+    return [*args.values(), *(inner.values() if isinstance(inner, Mapping) else ())]
+
+
+_UNPLACED = -1
+"""The number of a call before the finders are put in front."""
 
 
 def _bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> Iterable[Call]:
     links, args = subject.links, dict(chosen)
     for name, schema in tool.parameters.items():
         kind = schema.get("x-entity")
-        if kind in _ENTITIES and name not in args and len(subject.keys(kind)) == 1:
-            args[name] = subject.keys(kind)[0]
+        if kind in _ENTITIES and name not in args:
+            if len(subject.keys(kind)) == 1:
+                args[name] = subject.keys(kind)[0]
+            elif kind in subject.described:
+                args[name] = Found(_UNPLACED, kind, subject.described[kind].n)
         elif kind == "all":
             args[name] = filters(subject)
-        elif schema.get("x-count") and links.counts:
-            args[name] = links.counts[0]
-        elif schema.get("x-literal"):
-            args[name] = links.topic
+        elif schema.get("x-count") and (n := count_for(tool, args, links)):
+            args[name] = n
+        elif literal := schema.get("x-literal"):
+            args[name] = getattr(links, literal)
+        elif schema.get("x-note") and links.note_number is not None:
+            args[name] = links.note_number
+        elif schema.get("x-amount") and links.amounts:
+            args[name] = links.amounts[0].as_argument()
         elif (modifier := schema.get("x-modifier")) and modifier in links.modifiers:
             args[name] = True
+    calls = [Call(tool.name, args)]
+    if subject.each and tool.parameters.get("customer", {}).get("x-entity") == "customer":
+        calls = [Call(tool.name, args | {"customer": key}) for key in subject.customers[:MAX_EACH]]
     if not any(s.get("x-period") for s in tool.parameters.values()) or not links.periods:
-        return [Call(tool.name, args)]
+        return calls
     return [
-        Call(tool.name, args | {"start": p.start.isoformat(), "end": p.end.isoformat()})
+        Call(c.tool, c.args | {"start": p.start.isoformat(), "end": p.end.isoformat()})
+        for c in calls
         for p in links.periods
     ]
+
+
+_COUNTS = {"recommend": "product", "audience": "customer", "similar_customers": "customer",
+           "search_products": "product", "bought_with": "category", "campaign": "campaign"}  # fmt: skip
+"""What the number of each tool's results counts; `measure` counts what it is broken down by."""
+
+
+def count_for(tool: Tool, args: Mapping[str, Any], links: Links) -> int | None:
+    """Return the number in the question that counts this tool's results."""
+    wanted = _COUNTS.get(tool.name) or args.get("by")
+    same = [n for n, what in zip(links.counts, links.counted, strict=False) if what == wanted]
+    open_ = [n for n, what in zip(links.counts, links.counted, strict=False) if not what]
+    return next(iter([*same, *open_, *links.counts]), None)
+
+
+_FILTERED = frozenset({"customer", "category", "product", "segment"})
 
 
 def filters(subject: Subject) -> dict[str, Any]:
@@ -201,6 +306,8 @@ def filters(subject: Subject) -> dict[str, Any]:
         found["category"] = list(subject.categories)
     if subject.customers and not (subject.at_hand and cues.is_shop_wide(subject.links.text)):
         found["customer"] = list(subject.customers)
+    for kind in _FILTERED & subject.described.keys() - found.keys():
+        found[kind] = Found(_UNPLACED, kind, subject.described[kind].n)
     if subject.links.attributes:
         found["attributes"] = {k: list(v) for k, v in subject.links.attributes.items()}
     return found
@@ -209,12 +316,14 @@ def filters(subject: Subject) -> dict[str, Any]:
 def named(subject: Subject) -> str:
     """Return the kinds of what was linked, as the planner's prompt shows them."""
     links, parts = subject.links, []
-    kinds = {"customer": subject.customers, "category": subject.categories} | {
-        k: v for k, v in links.things.items() if k != "category"
-    }
+    kinds = {"customer": subject.customers, "category": subject.categories}
+    kinds |= {k: v for k, v in links.things.items() if k != "category"}
+    kinds |= {k: [] for k in subject.described if k not in kinds}
     for kind, keys in kinds.items():
         if keys:
             parts.append(kind if len(keys) == 1 else f"{len(keys)} {_plural(kind)}")
+        elif kind in subject.described:
+            parts.append(kind)
     parts += [f"customers' {attribute}" for attribute in links.attributes]
     for present, word in ((links.periods, "period"), (links.counts, "count"), ("new_only" in links.modifiers, "never bought"),
                           (links.terms, "words")):  # fmt: skip
@@ -252,11 +361,11 @@ class Planner:
         )
         return [{"role": "system", "content": self.system}, {"role": "user", "content": question}]
 
-    def nearest(self, subject: Subject) -> dict[str, Any]:
-        """Return the plan of the most similar example that the links allow (no LLM)."""
+    def nearest(self, subject: Subject, schema: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the plan of the most similar example that the grammar allows (no LLM)."""
         if self._vectors is None:
             self._vectors = self._encoder.encode([e["q"] for e in self._examples])
-        listed = grammar(subject, self._shop)["properties"]["calls"]
+        listed = (schema or grammar(subject, self._shop))["properties"]["calls"]
         forms = {form["properties"]["tool"]["const"]: form["properties"] for form in listed["items"]["anyOf"]}
         # Small talk and refusals are for wording that speaks for no tool.
         usable = set(forms) - (set(PSEUDO) if cues.tools(subject.links.text) & set(forms) else set())

@@ -1,0 +1,152 @@
+"""Things that a question describes instead of naming them: "our three best customers", "her favourite
+category", "卖得最好的品类".
+
+A description is read as a small question of its own, whose call finds the thing; what is left of the
+question is then planned as if the thing had been named. It counts as a description only where the
+rest of the question asks for something about the thing: "who are our best customers" describes nobody,
+it asks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agent import conversation, cues
+from agent.events import Language, Role
+from agent.link import Linker, Links
+from agent.plan import Call, Described, Found, Subject, count_for, filters
+from agent.prompts import pattern, patterns
+from tools import TOOLS
+
+_FORMS = {tuple(name.split("/")): form for name, form in patterns("described").items()}
+_ASKS_WHOM = pattern("asks_whom")
+_SEVERAL = re.compile(r"(?:customers|people|shoppers|households|buyers|clients|visitors|spenders|fans)\b|[几些们]", re.IGNORECASE)  # fmt: skip
+_FEW = 3
+_STANDS_FOR = {"customer": ("customer", "顾客"), "category": ("the category", "该品类"), "product": ("the product", "该商品"),
+               "campaign": ("the campaign", "该活动"), "segment": ("the segment", "该分群")}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is left of a question once its descriptions are taken out, linked, and what they describe."""
+
+    links: Links
+    described: dict[str, Described]
+
+
+def read(
+    text: str, linker: Linker, memory: conversation.Memory, role: Role, picked: str | None, language: Language
+) -> Reading | None:
+    """Return the reading of a question that describes something; None for one that only names things."""
+    rest, found = text, {}
+    for kind, tool, phrase in _phrases(text):
+        if kind in found or phrase not in rest:
+            continue
+        left = rest.replace(phrase, f" {_STANDS_FOR[kind][language == 'zh']} ", 1)
+        if _asks_about(kind, tool, left):
+            found[kind] = (tool, phrase)
+            rest = " ".join(left.split())
+    if not found:
+        return None
+    links = linker.link(rest)
+    links.pronoun = links.pronoun and "customer" not in found
+    links.same_thing = links.same_thing and not found.keys() & {"category", "product", "segment", "campaign"}
+    described: dict[str, Described] = {}
+    for kind in ("customer", "category", "product", "segment", "campaign"):
+        if kind in found:
+            tool, phrase = found[kind]
+            inside = linker.link(phrase)
+            asked = conversation.subject(inside, memory, role, picked)
+            made = _described(kind, tool, asked, links, described, phrase)
+            if made is None:
+                return None
+            described[kind] = made
+    return Reading(links, described)
+
+
+def _phrases(text: str) -> Iterator[tuple[str, str, str]]:
+    for (kind, tool), form in _FORMS.items():
+        for match in form.finditer(text):
+            phrase = match.group().strip()
+            if phrase:
+                yield kind, tool, phrase
+
+
+def _asks_about(kind: str, finder: str, rest: str) -> bool:
+    """Whether the rest of a question speaks for a tool that takes a thing of this kind."""
+    for name in cues.tools(_ASKS_WHOM.sub(" ", rest)) | ({"profile"} if _tells(rest) else set()):
+        tool = TOOLS.get(name)
+        if tool is None:
+            continue
+        kinds = {schema.get("x-entity") for schema in tool.parameters.values()}
+        if kind in kinds or ("all" in kinds and name != finder and cues.quantities(rest)):
+            return True
+    return False
+
+
+def _tells(rest: str) -> bool:
+    return "profile" in cues.tools(rest) and not re.fullmatch(
+        r"\W*(?:who|which|what)(?:\s+(?:is|are|was|were)|[’']s)?\s+customer\W*", rest, re.IGNORECASE
+    )
+
+
+def _described(
+    kind: str, tool: str, inside: Subject, outside: Links, known: dict[str, Described], phrase: str
+) -> Described | None:
+    """Return the call that finds what a phrase describes; None where the phrase leaves its target open."""
+    several = bool(_SEVERAL.search(phrase))
+    n = count_for(TOOLS["similar_customers" if kind == "customer" else "search_products"], {}, inside.links)
+    n = n or _handed_over(kind, outside) or (_FEW if several and kind == "customer" else 1)
+    args: dict[str, Any] = {}
+    needs: tuple[str, ...] = ()
+    if tool == "measure":
+        _take_over(inside, outside)
+        quantities = cues.quantities(phrase)
+        quantity = next(
+            (q for q in quantities if q in ("baskets", "units", "redemptions", "mean_basket")), "spend"
+        )
+        args = {"quantity": quantity, "by": kind, "filters": filters(replace(inside, described={}, at_hand=True)
+                if inside.at_hand else inside), "n": n}  # fmt: skip
+        if inside.at_hand:
+            args["filters"].pop("customer", None)
+        if "ascending" in inside.links.modifiers:
+            args["ascending"] = True
+        if inside.links.periods:
+            first = inside.links.periods[0]
+            args |= {"start": first.start.isoformat(), "end": first.end.isoformat()}
+    elif tool == "audience":
+        target = next(((k, inside.keys(k)[0]) for k in ("product", "category") if inside.keys(k)), None)
+        if target is None:
+            return None
+        args = {target[0]: target[1], "n": n}
+        if segments := inside.links.keys("segment") or outside.keys("segment"):
+            args["segment"] = segments[0]
+    elif tool in ("similar_customers", "profile"):
+        customers = inside.customers or outside.customers
+        if not customers and "customer" not in known:
+            return None
+        args = {"customer": customers[0]} if customers else {"customer": Found(-1, "customer", 1)}
+        needs = () if customers else ("customer",)
+        args |= {"n": n} if tool == "similar_customers" else {"about": "tastes"}
+    return Described(kind, Call(tool, args), n, needs)
+
+
+def _handed_over(kind: str, outside: Links) -> int | None:
+    """A count of this kind that stands just outside the phrase belongs to it."""
+    for i, what in enumerate(outside.counted):
+        if what == kind:
+            outside.counted.pop(i)
+            return outside.counts.pop(i)
+    return None
+
+
+def _take_over(inside: Subject, outside: Links) -> None:
+    """Customer-side filters outside the phrase say whose best ones are meant: "of segment B"."""
+    for key in outside.things.pop("segment", []):
+        inside.links.add("segment", key)
+    for attribute, values in outside.attributes.items():
+        inside.links.attributes.setdefault(attribute, []).extend(values)
+    outside.attributes.clear()

@@ -1,0 +1,156 @@
+"""Turns that end with a fixed reply: policy, asking back, handing over, a change to be confirmed."""
+
+from __future__ import annotations
+
+from agent import answer, conversation, cues, policy
+from agent.events import Handoff, Language
+from agent.plan import PSEUDO, Call
+from agent.turn import Services, Turn
+from tools import TOOLS
+from tools.base import Access, CannotDo
+from tools.words import day, label
+
+_FOREIGN = 0.45
+"""A term whose nearest name is further than this (cosine) has nothing to do with the shop."""
+_NEEDS_THING = frozenset({"measure", "audience", "bought_with", "explain_preference"})
+
+
+def decide(s: Services, turn: Turn, decided: policy.Policy) -> None:
+    """End a turn that a policy settles before any model sees the question."""
+    if decided != "handoff":
+        turn.end("refuse", s.say(turn, decided))
+        return
+    turn.links = s.linker.link(turn.question)
+    turn.links.pronoun = True  # whoever asks for a human speaks of the customer at hand
+    turn.subject = conversation.subject(turn.links, turn.memory, turn.role, turn.customer)
+    hand_over(s, turn)
+
+
+def settle(s: Services, turn: Turn) -> None:
+    """End a turn whose question names what does not exist, or nobody where somebody is needed."""
+    links, shop = turn.links, s.shop
+    for kind, written in links.unknown:
+        known = {
+            "campaign": ", ".join(shop.keys("campaign")) if kind == "campaign" else "",
+            "segment": _segments(s, turn.language),
+        }.get(kind, "")
+        pending = {"need": "customer", "question": links.text} if kind == "customer" else None
+        turn.end("clarify", s.say(turn, f"unknown_{kind}", id=label(written), known=known), pending)
+        return
+    outside = [p for p in links.periods if p.end < shop.info.first_day or (p.start > shop.info.last_day)]
+    stated = [p for p in outside if not p.future or any(c.isdigit() for c in p.text)]
+    if stated:
+        _outside(s, turn, stated[0].text)
+    elif links.pronoun and not turn.subject.has("customer"):
+        turn.end("clarify", s.say(turn, "which_customer"), {"need": "customer", "question": links.text})
+
+
+def review(s: Services, turn: Turn) -> None:
+    """End a turn whose plan needs what was not, or not clearly, named, or changes something."""
+    links, names = turn.links, {c.tool for c in turn.calls}
+    first = turn.calls[0].tool if turn.calls else "clarify"
+    if names & _NEEDS_THING or (names & {"recommend"} and links.ambiguous):
+        if links.ambiguous:
+            _which(s, turn)
+            return
+        if links.terms and not any(
+            links.keys(k) for k in ("category", "department", "type", "product", "brand", "segment")
+        ):
+            _unknown_term(s, turn)
+            return
+    if first == "search_products" and links.terms and _foreign(s, turn):
+        turn.end("refuse", s.say(turn, "refuse_other"))
+        return
+    if cues.asks_growth(links.text) and any(
+        c.tool == "measure" and c.args.get("by") not in ("none", "month") for c in turn.calls
+    ):
+        turn.end("clarify", s.say(turn, "growth"))
+        return
+    ahead = [p for p in links.periods if p.future]
+    changes = [c for c in turn.calls if c.tool in TOOLS and TOOLS[c.tool].access is Access.WRITE]
+    if ahead and names & {"measure", "campaign"}:
+        _outside(s, turn, ahead[0].text)
+    elif first in PSEUDO:
+        _pseudo(s, turn, first)
+    elif changes and not turn.confirmed:
+        confirm(s, turn, changes)
+
+
+def confirm(s: Services, turn: Turn, changes: list[Call]) -> None:
+    """Ask before anything is changed; only the asker's next message can agree."""
+    if not turn.remembers:
+        turn.end("clarify", s.say(turn, "needs_session"))
+        return
+    try:
+        asked = [turn.words(TOOLS[c.tool].confirm(s.shop, c.args)) for c in changes]  # type: ignore[attr-defined]
+    except CannotDo as error:
+        turn.end("clarify", turn.words(error.text))
+        return
+    calls = [{"tool": c.tool, "args": c.args} for c in changes]
+    turn.end("clarify", "\n".join(asked), {"need": "confirm", "question": turn.question, "calls": calls})
+
+
+def hand_over(s: Services, turn: Turn) -> None:
+    """End the turn with a brief for the colleague who takes over."""
+    customers = turn.subject.customers
+    lines = [f"{turn.question}"]
+    if customers:
+        result = TOOLS["profile"].run(s.shop, {"customer": customers[0], "about": "everything"})
+        lines += [f.text[turn.language] for f in result.facts[:5]]
+    asked = turn.memory.get("question")
+    if asked:
+        lines.append(f"{'之前的问题' if turn.language == 'zh' else 'Asked before'}: {asked}")
+    turn.handoff = Handoff(reason=label(turn.question, 200), brief="\n".join(lines))
+    turn.end("handoff", s.say(turn, "handoff"))
+
+
+def _outside(s: Services, turn: Turn, asked: str) -> None:
+    info = s.shop.info
+    first, last = day(info.first_day, turn.language), day(info.last_day, turn.language)
+    turn.end("clarify", s.say(turn, "outside_period", first=first, last=last, asked=label(asked)))
+
+
+def _which(s: Services, turn: Turn) -> None:
+    term, things = turn.links.ambiguous[0]
+    shown = [label(s.shop.name(t.kind, t.key)[turn.language]) for t in things]
+    turn.end("clarify", s.say(turn, "which_thing", term=label(term), choices=answer.choices(shown, turn.language)),
+             {"need": "choice", "question": turn.links.text, "things": [list(t) for t in things]})  # fmt: skip
+
+
+def _foreign(s: Services, turn: Turn) -> bool:
+    """Whether the question names nothing of the shop, nor anything near it."""
+    links, ranked = turn.links, s.lexicon.ranked(turn.links.terms[0], 1)
+    named = links.customers or any(links.things.values()) or links.attributes or links.unknown
+    return not named and (not ranked or ranked[0][1] < _FOREIGN)
+
+
+def _unknown_term(s: Services, turn: Turn) -> None:
+    term = turn.links.terms[0]
+    if _foreign(s, turn):
+        turn.end("refuse", s.say(turn, "refuse_other"))
+        return
+    near = [thing for thing, _ in s.lexicon.ranked(term, 3)]
+    shown = [label(s.shop.name(t.kind, t.key)[turn.language]) for t in near]
+    turn.end("clarify", s.say(turn, "unknown_term", term=label(term), choices=answer.choices(shown, turn.language)),
+             {"need": "choice", "question": turn.links.text, "things": [list(t) for t in near]})  # fmt: skip
+
+
+def _pseudo(s: Services, turn: Turn, name: str) -> None:
+    if name == "handoff":
+        hand_over(s, turn)
+    elif name == "refuse":
+        turn.end("refuse", s.say(turn, "refuse_other"))
+    elif name == "chat":
+        turn.end("answer", s.say(turn, "chat"))
+    elif turn.links.terms:
+        _unknown_term(s, turn)
+    else:
+        example = str(s.shop.keys("customer")[0])
+        text = s.say(turn, "cannot_understand", example=example)
+        turn.end("clarify", text, {"need": "customer", "question": turn.links.text})
+
+
+def _segments(s: Services, language: Language) -> str:
+    return ", ".join(
+        f"{i}. {label(s.shop.name('segment', k)[language])}" for i, k in enumerate(s.shop.keys("segment"), 1)
+    )

@@ -1,0 +1,239 @@
+"""The five steps of a turn: link, plan, act, answer, verify. Each reads and extends the Turn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from agent import acting, answer, conversation, cues, describe, endings, policy, verify
+from agent.errors import Cancelled, LLMError
+from agent.events import FactEvent, Grounding, Reply, Step, StepEvent, TokenEvent
+from agent.language import language_of
+from agent.plan import Call, Subject, bind, follows, grammar, without
+from agent.turn import Services, Turn
+from tools import TOOLS
+from tools.base import Trace
+from tools.words import both, label, listing
+
+PLAN_TOKENS, ADVICE_TOKENS = 160, 20
+
+
+@contextmanager
+def _timed(turn: Turn, step: str) -> Iterator[None]:
+    begun = time.perf_counter()
+    try:
+        yield
+    finally:
+        turn.timings[step] = turn.timings.get(step, 0.0) + 1000 * (time.perf_counter() - begun)
+
+
+class Steps:
+    """The five steps; a turn that has a fixed reply goes no further."""
+
+    def __init__(self, services: Services) -> None:
+        self._s = services
+
+    # 1 link --------------------------------------------------------------------------------
+    def link(self, turn: Turn) -> None:
+        """Find what the question names; settle what needs no plan (policy, unknown ids, clarifying)."""
+        with _timed(turn, "link"):
+            turn.language = conversation.language(turn.question, turn.memory, language_of(turn.question))
+            if (agreed := conversation.confirmed(turn.question, turn.memory)) is not None:
+                self._agreed(turn, agreed)
+                return
+            if decided := policy.decide(turn.question):
+                endings.decide(self._s, turn, decided)
+                return
+            if policy.is_thanks(turn.question):
+                turn.end("answer", self._s.say(turn, "thanks"))
+                return
+            self._read(turn)
+            endings.settle(self._s, turn)
+            if not turn.fixed and not turn.subject.described:
+                turn.calls = conversation.follow_up(turn.subject, turn.memory)
+
+    def _read(self, turn: Turn) -> None:
+        links = conversation.resume(turn.question, turn.memory, self._s.linker)
+        reading = describe.read(
+            links.text, self._s.linker, turn.memory, turn.role, turn.customer, turn.language
+        )
+        turn.links = reading.links if reading else links
+        conversation.point_to_listed(turn.links, turn.memory)
+        described = reading.described if reading else {}
+        turn.subject = conversation.subject(turn.links, turn.memory, turn.role, turn.customer, described)
+
+    def _agreed(self, turn: Turn, agreed: bool) -> None:
+        """Run the changes that waited for the asker's yes, or leave everything as it is."""
+        if not agreed:
+            turn.end("answer", self._s.say(turn, "left_alone"))
+            return
+        pending = turn.memory.get("pending") or {}
+        turn.calls = [Call(c["tool"], dict(c["args"])) for c in pending["calls"]]
+        turn.confirmed = True
+
+    # 2 plan --------------------------------------------------------------------------------
+    def plan(self, turn: Turn) -> None:
+        """Choose the calls: one LLM call under this turn's grammar, or the nearest example without one."""
+        with _timed(turn, "plan"):
+            if not turn.calls:
+                asking = conversation.for_planning(turn.subject)
+                turn.emit(StepEvent(turn.words(both(en="Working out what to look up", zh="正在分析问题"))))
+                turn.calls = bind(self._raw_plan(turn, asking), asking)
+            endings.review(self._s, turn)
+
+    def _raw_plan(self, turn: Turn, asking: Subject, failed: Trace | None = None) -> dict[str, Any]:
+        """Return a plan that keeps to the grammar; `failed` is a call that is to be replaced."""
+        schema = grammar(asking, self._s.shop)
+        if failed is not None:
+            schema = without(schema, failed.tool)
+        if self._s.llm is None:
+            return self._s.planner.nearest(asking, schema)
+        before = conversation.before(asking, turn.memory)
+        if failed is not None:
+            before += self._s.prompts.fill("plan_repair", tool=failed.tool, why=failed.again)
+        messages = self._s.planner.messages(asking, before)
+        try:
+            raw, usage = self._s.llm.plan(messages, schema, max_tokens=PLAN_TOKENS, cancel=turn.cancel)
+        except Cancelled:
+            raise
+        except LLMError:
+            turn.unserved = True
+            return self._s.planner.nearest(asking, schema)
+        turn.spend(usage)
+        return raw if follows(raw, schema) else self._s.planner.nearest(asking, schema)
+
+    # 3 act ---------------------------------------------------------------------------------
+    def act(self, turn: Turn) -> None:
+        """Run the calls; where a tool says how its call may be mended, plan once more."""
+        with _timed(turn, "act"):
+            self._run(turn)
+        failed = next((t for t in turn.traces if t.again), None)
+        if failed is not None:
+            self._repair(turn, failed)
+
+    def _run(self, turn: Turn) -> None:
+        for call in turn.calls:
+            if not any(isinstance(v, acting.Found) for v in call.args.values()):
+                turn.emit(StepEvent(answer.busy_text(TOOLS[call.tool].busy, call.args, turn.language)))
+        turn.traces = acting.run_all(self._s.shop, turn.calls)
+        for trace in turn.traces:
+            text = answer.busy_text(TOOLS[trace.tool].busy, trace.args, turn.language)
+            turn.emit(StepEvent(text, _step(trace)))
+
+    def _repair(self, turn: Turn, failed: Trace) -> None:
+        """One more plan, without the call that failed; what fails again is said honestly."""
+        with _timed(turn, "plan"):
+            asking = conversation.for_planning(turn.subject)
+            turn.calls = [c for c in bind(self._raw_plan(turn, asking, failed), asking) if c.tool in TOOLS]
+        kept = [t for t in turn.traces if not t.again]
+        with _timed(turn, "act"):
+            self._run(turn)
+        mended = [t for t in turn.traces if not t.again]
+        turn.traces = [
+            *kept,
+            *(t for t in mended if (t.tool, t.args) not in [(k.tool, k.args) for k in kept]),
+        ]
+
+    # 4 answer ------------------------------------------------------------------------------
+    def answer(self, turn: Turn) -> None:
+        """State the facts at once, then ask the model for one piece of advice where that helps."""
+        with _timed(turn, "answer"):
+            turn.draft = answer.compose(turn.traces, turn.language)
+            notes = [self._s.say(turn, "unserved")] if turn.unserved else []
+            if note := self._wider(turn):
+                notes.append(note)
+            for note in reversed(notes):
+                turn.draft.lines[:0] = [note, ""]
+            for citation in turn.draft.citations:
+                turn.emit(FactEvent(citation))
+            for line in turn.draft.text.splitlines(keepends=True):
+                turn.emit(TokenEvent(line))
+            turn.advice = self._advice(turn)
+
+    def _wider(self, turn: Turn) -> str:
+        """Say so where a category had to stand in for the product type that was asked about."""
+        used = {t.args.get("category") for t in turn.traces if t.result} & set(turn.subject.derived)
+        if not used:
+            return ""
+        types = [
+            label(turn.words(self._s.shop.name("type", t)))
+            for t, c in turn.links.parents.items()
+            if c in used
+        ]
+        category = label(turn.words(self._s.shop.name("category", sorted(map(str, used))[0])))
+        return self._s.say(turn, "wider", type=listing(types, turn.language), category=category)
+
+    def _advice(self, turn: Turn) -> str:
+        """Return the next step that suits: the only one, or the model's choice among several."""
+        complaint = cues.is_complaint(turn.question)
+        steps = answer.next_steps(self._s.prompts, turn.traces, complaint, turn.language)
+        if not steps or len(steps) == 1 or self._s.llm is None or turn.unserved:
+            return steps[0].text if steps else ""
+        messages = answer.advice_messages(
+            self._s.prompts, turn.question, turn.draft.facts, steps, turn.language
+        )
+        turn.emit(StepEvent(turn.words(both(en="Thinking of a next step", zh="正在考虑下一步建议"))))
+        try:
+            raw, usage = self._s.llm.plan(
+                messages,
+                answer.advice_schema(steps),
+                max_tokens=ADVICE_TOKENS,
+                cancel=turn.cancel,
+                slot="answer",
+            )
+        except Cancelled:
+            raise
+        except LLMError:
+            return steps[0].text
+        turn.spend(usage)
+        return next(
+            (s.text for s, letter in zip(steps, "abcdefgh", strict=False) if letter == raw.get("step")),
+            steps[0].text,
+        )
+
+    # 5 verify ------------------------------------------------------------------------------
+    def verify(self, turn: Turn) -> None:
+        """Drop what the cited facts do not support; the rendered clauses remain."""
+        with _timed(turn, "verify"):
+            if not turn.advice:
+                return
+            why = verify.check_advice(turn.advice, turn.draft.facts, self._s.lexicon, turn.language)
+            if why is None:
+                turn.emit(TokenEvent(f"\n\n{label(turn.advice, 200)}"))
+            else:
+                turn.advice, turn.dropped = "", turn.dropped + 1
+
+    def reply(self, turn: Turn) -> Reply:
+        """Return the finished reply."""
+        if turn.fixed:
+            turn.emit(TokenEvent(turn.fixed))
+            text, checked = turn.fixed, verify.Checked(0, 0)
+        else:
+            parts = [
+                turn.draft.text or self._s.say(turn, "lost_facts"),
+                label(turn.advice, 200) if turn.advice else "",
+            ]
+            text, checked = "\n\n".join(p for p in parts if p), self._checked(turn)
+        return Reply(
+            answer=text, language=turn.language, kind=turn.kind,
+            steps=tuple(_step(t) for t in turn.traces),
+            citations=tuple(turn.draft.citations),
+            recommendations=answer.offers(turn.traces, turn.language) if not turn.fixed else (),
+            handoff=turn.handoff,
+            grounding=Grounding(checked.claims, checked.supported, turn.dropped),
+            usage=turn.usage,
+            timings_ms={k: round(v, 1) for k, v in turn.timings.items()},
+        )  # fmt: skip
+
+    def _checked(self, turn: Turn) -> verify.Checked:
+        found = [
+            verify.check_clause(citation.fact, fact, turn.language)
+            for citation, fact in zip(turn.draft.citations, turn.draft.facts, strict=True)
+        ]
+        return verify.Checked(sum(c.claims for c in found), sum(c.supported for c in found))
+
+
+def _step(trace: Trace) -> Step:
+    return Step(trace.tool, trace.args, round(trace.ms, 2), len(trace.result.facts) if trace.result else 0)
