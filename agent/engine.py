@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from agent.endpoint import Endpoint, Progress
 from agent.errors import LLMRejected, LLMUnavailable, ModelFileError
 from agent.models import CATALOGUE, ensure_model
-from agent.serving import Endpoint, Progress, connect, find_running
+from agent.serving import connect, find_running
 from agent.vllm_server import MODEL_FILES, VllmOptions, VllmServer, executable, gpus, hf_folder
 from settings import Settings
 

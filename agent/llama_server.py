@@ -27,7 +27,8 @@ def parameters(config: dict[str, Any]) -> Any:
     params.api_keys = [config["key"]]
     params.n_parallel = config["slots"]
     params.n_ctx = config["context"]
-    params.n_threads_http = 4
+    params.n_threads_http = 32  # each waiting question holds one; the checks of our own must get through
+    params.n_batch = config["batch"]
     params.cpuparams.n_threads = config["threads"]
     params.cpuparams_batch.n_threads = config["threads"]
     params.slot_save_path = config["prefixes"].rstrip("/") + "/"

@@ -5,28 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import langsmith
-import openai
 from langchain_core.messages import AIMessageChunk, BaseMessage, convert_to_messages
-from langchain_openai import ChatOpenAI
-from pydantic import SecretStr
 
-from agent.errors import (
-    BadOutput,
-    Cancelled,
-    LLMError,
-    LLMRejected,
-    LLMTimeout,
-    LLMUnavailable,
-    OutputCutOff,
-)
+from agent.chat import FIRST_S, Chat, OnProgress
+from agent.endpoint import SLOTS, Endpoint
+from agent.errors import BadOutput, OutputCutOff
 from agent.events import Usage
-from agent.serving import SLOTS, Endpoint, is_loopback
 
 Messages = Sequence[BaseMessage | Mapping[str, str]]
 Schema = Mapping[str, Any]
@@ -34,35 +24,28 @@ Schema = Mapping[str, Any]
 # llguidance's own options, read from the schema's root: a model that may indent its JSON spends two fifths
 # of its tokens on spaces (85 against 49 for a plan of two calls).
 _COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
-_ACCOUNT_HEADERS = ("openai-organization", "openai-project")
 
 
 class TextStream:
     """The pieces of one answer as they arrive; `usage` and `text` are whole once it is exhausted."""
 
-    def __init__(self, pieces: Iterator[AIMessageChunk], cancel: threading.Event | None, where: str) -> None:
-        self._pieces, self._cancel, self._where = pieces, cancel, where
+    def __init__(self, pieces: Generator[AIMessageChunk]) -> None:
+        self._pieces = pieces
         self.text = ""
         self.usage = Usage(llm_calls=1)
         self.cut_off = False
 
     def __iter__(self) -> Iterator[str]:
-        """Yield pieces of text. Raises LLMError; on `cancel` the request is dropped and Cancelled raised."""
-        with langsmith.tracing_context(enabled=False):
-            try:
-                for chunk in self._pieces:
-                    if self._cancel is not None and self._cancel.is_set():
-                        raise Cancelled("the question was withdrawn.")
-                    self._note(chunk)
-                    if isinstance(chunk.content, str) and chunk.content:
-                        self.text += chunk.content
-                        yield chunk.content
-            except (openai.APIError, httpx.HTTPError) as error:
-                raise translated(error, self._where) from error
-            finally:
-                close = getattr(self._pieces, "close", None)
-                if close is not None:
-                    close()  # ends the HTTP response, so the server stops computing
+        """Yield pieces of text. Raises LLMError; when `cancel` is set the request is dropped and Cancelled raised."""
+        with (
+            langsmith.tracing_context(enabled=False),
+            closing(self._pieces),
+        ):  # ends the request, where the reader leaves before its end
+            for chunk in self._pieces:
+                self._note(chunk)
+                if isinstance(chunk.content, str) and chunk.content:
+                    self.text += chunk.content
+                    yield chunk.content
 
     def _note(self, chunk: AIMessageChunk) -> None:
         if chunk.response_metadata.get("finish_reason") == "length":
@@ -91,33 +74,24 @@ class _Constraint:
 
 
 class LLM:
-    """Calls to one Endpoint, at temperature 0.
+    """Calls to one Endpoint, at temperature 0. Safe to use from several threads.
 
-    Connection errors are tried twice more; bad output is not. Nothing is taken from `OPENAI_*` variables,
-    proxies are not used for loopback, and no call is traced to an outside service.
+    A refused connection is tried `retries` times more, at once; a time-out and bad output are not. A server found
+    down is left alone for some seconds, in which calls fail at once; one that this process started and that died is
+    started again. Nothing is taken from `OPENAI_*` variables, proxies are not used for loopback, and no call is
+    traced to an outside service.
+
+    timeout_s: the longest wait for a first token. In every call, `cancel` ends it within a tenth of a second of being
+    set, and `on_progress` is told, in both languages, when the server must be started again first.
     """
 
-    def __init__(self, endpoint: Endpoint, *, timeout_s: float = 300.0, retries: int = 2) -> None:
-        self.endpoint = endpoint
-        self._http = httpx.Client(
-            trust_env=not is_loopback(endpoint.base_url),
-            timeout=httpx.Timeout(timeout_s, connect=10),
-            event_hooks={"request": [_without_account]},
-        )
-        self._chat = ChatOpenAI(
-            base_url=endpoint.base_url,
-            api_key=SecretStr(endpoint.key),
-            model=endpoint.model,
-            temperature=0,
-            max_retries=retries,
-            timeout=timeout_s,
-            http_client=self._http,
-            http_socket_options=(),
-            openai_proxy="",
-            stream_usage=True,
-            use_responses_api=False,
-            cache=False,
-        )
+    def __init__(self, endpoint: Endpoint, *, timeout_s: float = FIRST_S, retries: int = 2) -> None:
+        self._chat = Chat(endpoint, timeout_s=timeout_s, retries=retries)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the model answers."""
+        return self._chat.endpoint
 
     def plan(
         self,
@@ -126,6 +100,7 @@ class LLM:
         *,
         max_tokens: int,
         cancel: threading.Event | None = None,
+        on_progress: OnProgress | None = None,
         slot: str = "plan",
     ) -> tuple[dict[str, Any], Usage]:
         """Return an object that follows the JSON schema, and what it cost.
@@ -133,7 +108,7 @@ class LLM:
         Raises OutputCutOff (the limit came first), BadOutput (not JSON, or not an object), LLMUnavailable,
         LLMTimeout, LLMRejected, Cancelled.
         """
-        stream = self._stream(messages, max_tokens, _Constraint(schema=schema), slot, cancel)
+        stream = self._stream(messages, max_tokens, _Constraint(schema=schema), slot, cancel, on_progress)
         text = "".join(stream)
         if stream.cut_off:
             raise OutputCutOff(f"the plan was not whole after {max_tokens} tokens.", text)
@@ -147,13 +122,14 @@ class LLM:
         schema: Schema | None = None,
         grammar: str | None = None,
         cancel: threading.Event | None = None,
+        on_progress: OnProgress | None = None,
         slot: str = "answer",
     ) -> tuple[str, Usage]:
         """Return the model's text, constrained where asked; a text cut at the limit is returned as it is.
 
         `grammar` (GBNF) is understood by llama.cpp only.
         """
-        stream = self._stream(messages, max_tokens, _Constraint(schema, grammar), slot, cancel)
+        stream = self._stream(messages, max_tokens, _Constraint(schema, grammar), slot, cancel, on_progress)
         return "".join(stream), stream.usage
 
     def stream(
@@ -164,10 +140,11 @@ class LLM:
         schema: Schema | None = None,
         grammar: str | None = None,
         cancel: threading.Event | None = None,
+        on_progress: OnProgress | None = None,
         slot: str = "answer",
     ) -> TextStream:
         """Return the text piece by piece; `usage` is known at the end. The request starts when iterated."""
-        return self._stream(messages, max_tokens, _Constraint(schema, grammar), slot, cancel)
+        return self._stream(messages, max_tokens, _Constraint(schema, grammar), slot, cancel, on_progress)
 
     async def aplan(
         self, messages: Messages, schema: Schema, *, max_tokens: int, slot: str = "plan"
@@ -197,7 +174,7 @@ class LLM:
 
     def close(self) -> None:
         """Close the connections; the server goes on."""
-        self._http.close()
+        self._chat.close()
 
     def _stream(
         self,
@@ -206,16 +183,21 @@ class LLM:
         constraint: _Constraint,
         slot: str,
         cancel: threading.Event | None,
+        on_progress: OnProgress | None,
     ) -> TextStream:
-        body = constraint.body(self.endpoint.llama)
-        if self.endpoint.llama:
-            # Each kind of prompt has its own slot, so its stable beginning stays in the server's cache.
-            body |= {"id_slot": SLOTS[slot], "cache_prompt": True}
-        # The constraint goes in as a plain body field: LangChain's own `response_format` would have the
-        # OpenAI package parse the output, and fail on a cut-off one before we see it.
-        limits: dict[str, Any] = {"max_tokens": max_tokens, "extra_body": body}
-        pieces = self._chat.stream(convert_to_messages([_message(m) for m in messages]), **limits)
-        return TextStream(pieces, cancel, self.endpoint.base_url)  # type: ignore[arg-type]
+        def body(endpoint: Endpoint) -> dict[str, Any]:
+            # The constraint goes in as a plain body field: LangChain's own `response_format` would have the
+            # OpenAI package parse the output, and fail on a cut-off one before we see it.
+            fields = constraint.body(endpoint.llama)
+            if endpoint.llama:
+                # Each kind of prompt has its own slot, so its stable beginning stays in the server's cache.
+                fields |= {"id_slot": SLOTS[slot], "cache_prompt": True}
+            return fields
+
+        read = convert_to_messages([_message(m) for m in messages])
+        return TextStream(
+            self._chat.chunks(read, body, max_tokens=max_tokens, cancel=cancel, on_progress=on_progress)
+        )
 
 
 def parse_object(text: str) -> dict[str, Any]:
@@ -229,38 +211,8 @@ def parse_object(text: str) -> dict[str, Any]:
     return value
 
 
-def translated(error: Exception, where: str) -> LLMError:
-    """The error of ours for what the OpenAI client or HTTP raised."""
-    if isinstance(error, openai.APITimeoutError | httpx.TimeoutException):
-        return LLMTimeout(
-            f"the model server at {where} answered too slowly; ask again, or use a smaller model."
-        )
-    if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-        return LLMRejected(f"the model server at {where} refuses the key; set SHOPKEEPER_LLM_KEY.")
-    if isinstance(error, openai.NotFoundError):
-        return LLMRejected(f"the model server at {where} does not have this model; set SHOPKEEPER_LLM_MODEL.")
-    if isinstance(error, openai.APIStatusError) and error.status_code < 500:
-        return LLMRejected(f"the model server at {where} refused the request: {_reason(error)}")
-    if isinstance(error, openai.APIStatusError):
-        return LLMUnavailable(f"the model server at {where} failed ({error.status_code}); see its log.")
-    return LLMUnavailable(
-        f"no model server answers at {where}; start it with `shopkeeper llm`, or check SHOPKEEPER_LLM_URL."
-    )
-
-
-def _reason(error: openai.APIStatusError) -> str:
-    body = error.body if isinstance(error.body, dict) else {}
-    return str(body.get("message") or error.message).splitlines()[0][:300]
-
-
 def _message(message: BaseMessage | Mapping[str, str]) -> Any:
     return message if isinstance(message, BaseMessage) else dict(message)
-
-
-def _without_account(request: httpx.Request) -> None:
-    """The OpenAI package adds account headers from the environment; they are nobody else's business."""
-    for header in _ACCOUNT_HEADERS:
-        request.headers.pop(header, None)
 
 
 def _usage(metadata: Mapping[str, Any]) -> Usage:

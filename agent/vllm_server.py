@@ -15,14 +15,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
+from agent import state
+from agent.endpoint import Endpoint, Message, Progress, ending
 from agent.errors import LLMError, LLMRejected, LLMUnavailable, ModelFileError
-from agent.serving import Endpoint, Progress, publish, withdraw
 
 CONTEXT = 8192
 START_TIMEOUT_S = 900.0
@@ -88,6 +89,7 @@ class VllmServer:
         self.log = var / "log" / "vllm.log"
         self.state = var / "llm.json"
         self.url = f"http://127.0.0.1:{self.port}"
+        self.held: dict[str, Sequence[Message]] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, timeout_s: float = START_TIMEOUT_S) -> VllmServer:
@@ -148,13 +150,22 @@ class VllmServer:
         """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
+    def wait(self) -> str:
+        """Return, when it has ended by itself, one line that says so and why as far as is known."""
+        process = self._process
+        return f"vLLM ended ({ending(process.wait() if process else None)}); see {self.log}."
+
+    def revive(self, on_start: Callable[[], None]) -> bool:
+        """Return False: a start takes minutes, so it is not made in the middle of a question."""
+        return False
+
     def endpoint(self) -> Endpoint:
         return Endpoint(f"{self.url}/v1", self.key, self.options.served_name, owned=self)
 
     def publish(self) -> None:
         """Let other processes of this user find the server (`var`/llm.json, readable by the owner only)."""
         record = {"pid": os.getpid(), "url": self.url, "key": self.key, "model": self.options.served_name}
-        publish(self.state, record | {"file": self.options.asked_for, "print": "", "engine": "vllm"})
+        state.publish(self.state, record | {"file": self.options.asked_for, "print": "", "engine": "vllm"})
 
     def stop(self) -> None:
         """End vLLM's processes and take back what `publish` wrote. Safe to call twice."""
@@ -162,7 +173,7 @@ class VllmServer:
         atexit.unregister(self.stop)
         if process is None:
             return
-        withdraw(self.state, self.key)
+        state.withdraw(self.state, self.key)
         assert process.stdin is not None
         with contextlib.suppress(OSError):
             process.stdin.close()  # the tether ends the group at the end of its input
