@@ -35,6 +35,9 @@ _PLACES = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last":
            "一": 1, "二": 2, "三": 3, "四": 4, "五": 5}  # fmt: skip
 _KINDS = {"person": "customer", "item": "product", "顾客": "customer", "客户": "customer", "人": "customer",
           "商品": "product", "产品": "product", "品类": "category", "活动": "campaign"}  # fmt: skip
+STANDS_FOR = {"customer": ("customer", "顾客"), "category": ("the category", "该品类"), "product": ("the product", "该商品"),
+              "campaign": ("the campaign", "该活动"), "segment": ("the segment", "该分群")}  # fmt: skip
+"""What a question says in place of a thing that is known without its name, in English and in Chinese."""
 KEPT_FOUND = 10
 """How many of the things that an answer listed can be pointed to later."""
 
@@ -110,19 +113,24 @@ def confirmed(question: str, memory: Memory) -> bool | None:
     return True if _AGREES.match(question) else False if _DECLINES.match(question) else None
 
 
-def point_to_listed(links: Links, memory: Memory) -> None:
-    """Link what the question points to among the things that the last answer listed ("the second one")."""
+def point_to_listed(links: Links, memory: Memory, linker: Linker) -> Links:
+    """Return the links with what the question points to among the things that the last answer listed
+    ("the second one") as if it had been named."""
     found = memory.get("found", {})
     match = _LISTED_EN.search(links.text) or _LISTED_ZH.search(links.text)
     if not found or match is None:
-        return
+        return links
     word, noun = match.group(1) or "last", (match.group(2) or "").lower()
     place = int(word) if word.isdigit() else _PLACES[word.lower()]
     kind = _KINDS.get(noun, noun) if noun not in ("", "one") else next(iter(found))
     keys = found.get(kind, [])
-    if 0 < place <= len(keys) or (place == 0 and keys):
-        links.add(kind, keys[place - 1])
-        links.pronoun = False
+    if not keys or place > len(keys):
+        return links
+    stands_for = STANDS_FOR[kind][match.re is _LISTED_ZH]
+    links = linker.link(f"{links.text[: match.start()]} {stands_for} {links.text[match.end() :]}".strip())
+    links.pronoun = links.same_thing = False
+    links.add(kind, keys[place - 1])
+    return links
 
 
 def subject(

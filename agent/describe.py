@@ -23,10 +23,8 @@ from tools import TOOLS
 
 _FORMS = {tuple(name.split("/")): form for name, form in patterns("described").items()}
 _ASKS_WHOM = pattern("asks_whom")
-_SEVERAL = re.compile(r"(?:customers|people|shoppers|households|buyers|clients|visitors|spenders|fans)\b|[几些们]", re.IGNORECASE)  # fmt: skip
+_SEVERAL = re.compile(r"(?:customers|people|shoppers|households|buyers|clients|visitors|spenders|fans)\b|[几些]|(?<![我你咱])们", re.IGNORECASE)  # fmt: skip
 _FEW = 3
-_STANDS_FOR = {"customer": ("customer", "顾客"), "category": ("the category", "该品类"), "product": ("the product", "该商品"),
-               "campaign": ("the campaign", "该活动"), "segment": ("the segment", "该分群")}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +43,11 @@ def read(
     for kind, tool, phrase in _phrases(text):
         if kind in found or phrase not in rest:
             continue
-        left = rest.replace(phrase, f" {_STANDS_FOR[kind][language == 'zh']} ", 1)
-        if _asks_about(kind, tool, left):
+        stands_for = conversation.STANDS_FOR[kind][language == "zh"]
+        left = " ".join(rest.replace(phrase, f" {stands_for} ", 1).split())
+        if _asks_about(kind, tool, left, stands_for):
             found[kind] = (tool, phrase)
-            rest = " ".join(left.split())
+            rest = left
     if not found:
         return None
     links = linker.link(rest)
@@ -75,22 +74,18 @@ def _phrases(text: str) -> Iterator[tuple[str, str, str]]:
                 yield kind, tool, phrase
 
 
-def _asks_about(kind: str, finder: str, rest: str) -> bool:
-    """Whether the rest of a question speaks for a tool that takes a thing of this kind."""
-    for name in cues.tools(_ASKS_WHOM.sub(" ", rest)) | ({"profile"} if _tells(rest) else set()):
-        tool = TOOLS.get(name)
-        if tool is None:
-            continue
-        kinds = {schema.get("x-entity") for schema in tool.parameters.values()}
-        if kind in kinds or ("all" in kinds and name != finder and cues.quantities(rest)):
+def _asks_about(kind: str, finder: str, rest: str, stands_for: str) -> bool:
+    """Whether the rest of a question speaks for a tool that takes a thing of this kind. Where it asks who
+    the described ones are, it must ask for more than the finder itself tells."""
+    asks, they = _ASKS_WHOM.pattern, f"{stands_for}(?![’']s)"
+    whom = re.compile(f"(?:{asks})\\s*{they}|{they}\\s*(?:{asks})", re.IGNORECASE)
+    open_ = whom.sub(" ", rest)
+    for name in cues.tools(open_):
+        kinds = {schema.get("x-entity") for schema in TOOLS[name].parameters.values()}
+        asked = open_ == rest or name != finder
+        if asked and (kind in kinds or ("all" in kinds and cues.quantities(open_))):
             return True
     return False
-
-
-def _tells(rest: str) -> bool:
-    return "profile" in cues.tools(rest) and not re.fullmatch(
-        r"\W*(?:who|which|what)(?:\s+(?:is|are|was|were)|[’']s)?\s+customer\W*", rest, re.IGNORECASE
-    )
 
 
 def _described(

@@ -59,8 +59,8 @@ class Steps:
         reading = describe.read(
             links.text, self._s.linker, turn.memory, turn.role, turn.customer, turn.language
         )
-        turn.links = reading.links if reading else links
-        conversation.point_to_listed(turn.links, turn.memory)
+        links = reading.links if reading else links
+        turn.links = conversation.point_to_listed(links, turn.memory, self._s.linker)
         described = reading.described if reading else {}
         turn.subject = conversation.subject(turn.links, turn.memory, turn.role, turn.customer, described)
 
