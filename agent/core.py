@@ -22,6 +22,7 @@ from agent.graph import build_graph
 from agent.lexicon import Lexicon
 from agent.link import Linker
 from agent.llm import LLM
+from agent.notes import leave_notes
 from agent.plan import Planner
 from agent.prompts import Prompts, default_prompts
 from agent.serving import Endpoint, connect
@@ -152,8 +153,8 @@ class Agent:
         left of the stream raises Cancelled."""
         turn = self._turn(question, role, customer)
         turn.cancel = cancel or turn.cancel
-        turn.remembers = session is not None and self._sessions is not None
         remember = session is not None and self._sessions is not None
+        turn.session = session if session is not None and remember else ""
         graph: Any = self._sessions if remember else self._alone
         thread = session if session is not None else uuid.uuid4().hex
         begun = time.perf_counter()
@@ -169,6 +170,7 @@ class Agent:
                     else:
                         yield event
                 if final is not None:
+                    leave_notes(self.shop.notes, turn)
                     yield _whole(final, begun)
             finally:
                 turn.cancel.set()
@@ -197,7 +199,9 @@ class Agent:
             yield
 
     def forget(self, session: str) -> None:
-        """Erase what a session remembers."""
+        """Erase what a session remembers, and what it left in the notes on its own account. Notes that
+        staff asked for stay with their customer."""
+        self.shop.notes.erase_session(session)
         if self._sessions is not None:
             saver = self._sessions.checkpointer
             saver.delete_thread(session)

@@ -78,7 +78,7 @@ def review(s: Services, turn: Turn) -> None:
 
 def confirm(s: Services, turn: Turn, changes: list[Call]) -> None:
     """Ask before anything is changed; only the asker's next message can agree."""
-    if not turn.remembers:
+    if not turn.session:
         turn.end("clarify", s.say(turn, "needs_session"))
         return
     try:

@@ -32,8 +32,8 @@ class Turn:
     emit: Emit
     cancel: threading.Event
     memory: Memory
-    remembers: bool = False
-    """Whether there is a session that the next question can follow in."""
+    session: str = ""
+    """The session that the next question can follow in, "" where there is none."""
     language: Language = "en"
     links: Links = field(default_factory=lambda: Links(""))
     subject: Subject = field(default_factory=lambda: Subject(Links(""), [], []))
