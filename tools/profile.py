@@ -59,7 +59,9 @@ class ProfileTool:
 
 
 def _found(p: Profile, about: str) -> dict[str, tuple[str, ...]]:
-    """The categories that the facts name, and the segment."""
+    """The categories that the facts name, and the segment; notes name none."""
+    if about == "notes":
+        return {}
     listed = p.likely if about == "next" else p.top_categories
     found = {"category": tuple(c.category for c in listed[:3])} if listed else {}
     return found | ({"segment": (p.segment.segment_id,)} if p.segment else {})

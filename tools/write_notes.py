@@ -90,10 +90,9 @@ class EraseNoteTool:
         found = _meant(shop, args)
         customer, first = found[0].customer_id, found[0].id
         try:
-            if args.get("note") is not None:
-                count = int(shop.notes.erase(first))
-            else:
-                count = shop.notes.erase_customer(customer)  # by now there may be more than were found
+            one = args.get("note") is not None
+            # Of all notes there may be more by now than were found: the fact tells how many went.
+            count = int(shop.notes.erase(first)) if one else shop.notes.erase_customer(customer)
         except NoteRefused as error:
             raise refused(error, customer) from error
         who, which = names.customer(customer), _which(count, first)
