@@ -17,7 +17,7 @@ Span = tuple[int, int]
 
 _WORDS = {w: i for i, w in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), 1)} | {
     "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70,
-    "eighty": 80, "ninety": 90, "a": 1, "a couple of": 2, "half a": 0.5}  # fmt: skip
+    "eighty": 80, "ninety": 90, "single": 1, "a": 1, "a couple of": 2, "half a": 0.5}  # fmt: skip
 _SCALES = {"hundred": 100, "thousand": 1_000, "grand": 1_000, "k": 1_000, "million": 1_000_000, "m": 1_000_000,
            "百": 100, "千": 1_000, "万": 10_000, "百万": 1_000_000, "千万": 10_000_000}  # fmt: skip
 _HAN_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
@@ -26,7 +26,8 @@ _NUMBER = re.compile(
     r"(?P<currency>(?:US)?[$￥¥€£]\s?)?"
     r"(?:(?P<figures>(?<![\w.,])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|(?<![\w.])\d+(?:\.\d+)?(?![\d-]*[A-Za-z]{2,}\d))"
     r"\s?(?P<scale>k\b|m\b|thousand\b|hundred\b|grand\b|million\b|百万|千万|[百千万])?"
-    r"|(?P<word>\b(?:a\s+couple\s+of|half\s+a|a(?=\s+(?:hundred|thousand|million|grand))|" + "|".join(w for w in _WORDS if " " not in w and w != "a")
+    r"|(?P<word>\b(?:a\s+couple\s+of|half\s+a|a(?=\s+(?:hundred|thousand|million|grand))|" + "|".join(w for w in _WORDS if " " not in w and w not in ("a", "single"))
+    + r"|single(?=[\s-]person)"
     + r")\b)(?:[\s-](?P<word_scale>hundred|thousand|grand|million)\b)?"
     r"|(?P<han>[零一二两三四五六七八九十百千万]+))", re.IGNORECASE | re.ASCII)  # fmt: skip
 _TO = re.compile(r"\s*(?:-|–|—|~|～|to|至|到)\s*", re.IGNORECASE)

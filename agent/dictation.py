@@ -32,6 +32,7 @@ def find_note(text: str) -> Dictation | None:
     if command is None or (_ASKS.search(text) and not _POLITE.search(text)):
         return None
     start, ids = _after_lead(text, command.end())
+    ids = (*re.findall(r"[A-Za-z]{0,4}\d[\w-]*", command.groupdict().get("whom") or "", re.ASCII), *ids)
     if quoted := _QUOTED.search(text, command.end()):
         rest = f"{text[command.end() : quoted.start()]} {text[quoted.end() :]}"
         if _after_lead(rest, 0)[0] >= len(rest.rstrip(_ENDS)) or quoted.start() <= start:

@@ -7,6 +7,7 @@ linked cannot be planned with.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 
@@ -47,7 +48,13 @@ _PERSON_NEXT = re.compile(
 _RANGE = re.compile(
     r"(?<![\d.])(?P<low>\d+(?:\.\d+)?)\s?(?:[kK]|岁|(?P<wan0>万))?\s*(?:-|–|to|至|到)\s*"
     r"(?P<high>\d+(?:\.\d+)?)\s?(?:[kK]|岁|(?P<wan>万))?(?:元|美元)?")  # fmt: skip
-_KIDS = re.compile(r"\b(?:with|have|having)\s+(?:kids|children)\b|有孩子|有小孩|有子女", re.IGNORECASE)
+_CHAIN = re.compile(
+    r"\s*(?:,|，|、|and|or|vs\.?|versus|&|和|与|跟|及|还是)\s*#?(\d{1,3}|[A-Z])(?![\w%.])"
+    r"(?=\s*(?:$|[^\w\s]|(?:and|or|vs|versus|in|on|to|for|by|do|did|does|perform|compare|differ|better|more|spend|buy)\b|[和与跟及还谁哪的相比对中在花买号]))"
+)
+_KIDS = re.compile(
+    r"\b(?:with|have|having)\s+(?:kids|children)\b|(?<![没没无])有(?:孩子|小孩|子女)", re.IGNORECASE
+)
 _PRONOUN = pattern("pronoun")
 _SAME_THING = pattern("same_thing")
 _NEW_ONLY = pattern("new_only")
@@ -63,6 +70,7 @@ class Linker:
     def __init__(self, shop: Shop, lexicon: Lexicon) -> None:
         self._shop, self._lexicon = shop, lexicon
         self._campaigns = set(shop.keys("campaign"))
+        self._campaign_kinds = _kinds(str(k) for (k,) in shop.query("select distinct kind from campaigns"))
         self._segments = list(shop.keys("segment"))
         self._attribute_values = list(shop.keys("attribute_value"))
         self._bands = BandFinder(self._attribute_values)
@@ -75,11 +83,14 @@ class Linker:
         links, free = Links(text), [True] * len(text)
         self._dictated(links, free)
         self._customers(links, free)
+        if links.note:
+            _use(free, 0, len(text))  # a command, not a question: it names a customer and nothing else
         self._numbered(links, free)
         _taken(_AHEAD, text, free)
         self._ranges(links, free)
         self._bounded(links, free)
         self._periods(links, free)
+        self._durations(links, free)
         self._modifiers(links, free)
         matches = self._lexicon.find(text, free)
         for match in matches:
@@ -120,6 +131,12 @@ class Linker:
             elif amount.unit in ("money", "share"):
                 _use(free, *amount.span)
 
+    def _durations(self, links: Links, free: list[bool]) -> None:
+        """ "For more than 30 days": no period, and 30 counts nothing."""
+        for amount in find_amounts(links.text, free):
+            if amount.bounded and amount.unit == "time":
+                _use(free, *amount.span)
+
     def _customers(self, links: Links, free: list[bool]) -> None:
         for form in (_CUSTOMER_ZH, _CUSTOMER, _CUSTOMER_ZH_AFTER):
             for m in form.finditer(links.text):
@@ -150,16 +167,25 @@ class Linker:
             links.unknown.append(("customer", written))
 
     def _numbered(self, links: Links, free: list[bool]) -> None:
-        for m in _taken(_CAMPAIGN, links.text, free):
-            key = next(g for g in m.groups() if g)
-            if key in self._campaigns:
-                links.add("campaign", key, m.span())
-            else:
-                links.unknown.append(("campaign", key))
+        for m in [
+            *(_taken(self._campaign_kinds, links.text, free) if self._campaign_kinds else ()),
+            *_taken(_CAMPAIGN, links.text, free),
+        ]:
+            self._campaign(links, next(g for g in m.groups() if g), m.span())
+            for key, span in _chained(links.text, m.end(), free):
+                self._campaign(links, key, span)
         for m in _taken(_PRODUCT, links.text, free):
             self._product(links, next(g for g in m.groups() if g), m.span())
         for m in _taken(_SEGMENT, links.text, free):
             self._segment(links, next(g for g in m.groups() if g), m.span())
+            for key, span in _chained(links.text, m.end(), free):
+                self._segment(links, key, span)
+
+    def _campaign(self, links: Links, key: str, span: Span) -> None:
+        if key in self._campaigns:
+            links.add("campaign", key, span)
+        else:
+            links.unknown.append(("campaign", key))
 
     def _product(self, links: Links, key: str, span: Span) -> None:
         try:
@@ -281,6 +307,28 @@ class Linker:
         ]
         links.parents = {t: self._category_of[t] for t in links.keys("type") if t in self._category_of}
         links.topic = " ".join(dict.fromkeys([*named, *links.terms])).strip()
+
+
+def _kinds(kinds: Iterable[str]) -> re.Pattern[str] | None:
+    """A campaign named by its kind and number ("TypeA 18", "type A no. 18")."""
+    spaced = [
+        r"[\s-]?".join(map(re.escape, re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\da-zA-Z]+", kind)))
+        for kind in kinds
+    ]
+    forms = "|".join(sorted(filter(None, spaced), key=len, reverse=True))
+    return (
+        re.compile(rf"(?:{forms})\s*(?:campaigns?|活动)?\s*(?:number|no\.?|#)?\s*(\d+)\b", re.IGNORECASE)
+        if forms
+        else None
+    )
+
+
+def _chained(text: str, at: int, free: list[bool]) -> Iterable[tuple[str, Span]]:
+    """The further numbers of a list ("campaigns 8 and 13"), which are used up; no count of what follows."""
+    while (m := _CHAIN.match(text, at)) and all(free[m.start() : m.end()]):
+        _use(free, m.start(), m.end())
+        yield m.group(1), m.span(1)
+        at = m.end()
 
 
 def _bounds(m: re.Match[str]) -> tuple[int, int]:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from agent.holidays import HOLIDAY_RULES, month_part_rules
+
 _EN_MONTHS = {name.lower(): i for i, name in enumerate(calendar.month_name) if name} | {
     name.lower(): i for i, name in enumerate(calendar.month_abbr) if name
 }
@@ -231,6 +233,14 @@ def _month_days(year: int, month: int, days: list[str]) -> Days | None:
     return (begin, until) if begin <= until else None
 
 
+def _month_of(m: re.Match[str], last: date) -> tuple[int, int] | None:
+    """The year and month that a match names in group "m"."""
+    month = _EN_MONTHS.get(m["m"].lower()) or chinese_number(m["m"])
+    if not month or month > 12:
+        return None
+    return _named_year(m, last) or _latest_year(month, last), month
+
+
 _ORDINALS = {
     "first": 1,
     "second": 2,
@@ -359,6 +369,8 @@ _D = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
 _OF_YEAR = rf"(?:,?\s*(?:of\s+)?(?:the\s+)?(?:(?P<y>{_Y})|(?P<rel>last\s+year|this\s+year|next\s+year|(?<=the\s)year))\b)?"
 _ZH_YEAR = rf"(?:(?P<rel>去年|今年|明年|前年)|(?P<y>{_Y})年?)?(?:的)?"
 _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Days | None]], ...] = (
+    *HOLIDAY_RULES,
+    *month_part_rules(_MONTH, _ZH_NUM, _ZH_YEAR, _month_of),
     (_rule(rf"(?<![\d.])(?P<first>(?P<y>{_Y}))[-/.](?P<mm>\d{{1,2}})(?:[-/.](?P<dd>\d{{1,2}}))?(?![\d-])"), _numeric),
     (_rule(rf"(?<![\d./])(?P<mm>\d{{1,2}})/(?P<dd>\d{{1,2}})/(?P<y>{_Y})(?!\d)"), _numeric),
     (_rule(rf"\bsince\s+(?P<m>{_MONTH})\b\.?(?:,?\s*(?P<y>{_Y}))?"), _since),

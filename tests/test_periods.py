@@ -117,6 +117,31 @@ def days(text: str, first: date = FIRST, last: date = LAST) -> list[str]:
         ("in the fall", "2023-09-01/2023-11-30"),
         ("去年夏天", "2023-06-01/2023-08-31"),
         ("今年春季", "2024-03-01/2024-05-31"),
+        # thirds and weeks of months
+        ("early May sales", "2024-05-01/2024-05-10"),
+        ("mid-February 2023", "2023-02-11/2023-02-20"),
+        ("at the end of February", "2024-02-21/2024-02-29"),
+        ("十一月上旬", "2023-11-01/2023-11-10"),
+        ("2月下旬", "2024-02-21/2024-02-29"),
+        ("6月底", "2024-06-21/2024-06-30"),
+        ("the first week of July", "2024-07-01/2024-07-07"),
+        ("the last week of February", "2024-02-23/2024-02-29"),
+        ("七月第二周", "2024-07-08/2024-07-14"),
+        ("year to date", "2024-01-01/2024-08-27"),
+        ("month-to-date", "2024-08-01/2024-08-27"),
+        ("今年以来", "2024-01-01/2024-08-27"),
+        # holidays: the latest that is over
+        ("the week before Christmas", "2023-12-18/2023-12-24"),
+        ("圣诞节前一周", "2023-12-18/2023-12-24"),
+        ("on Christmas Eve", "2023-12-24/2023-12-24"),
+        ("on Thanksgiving", "2023-11-23/2023-11-23"),
+        ("感恩节当天", "2023-11-23/2023-11-23"),
+        ("on Black Friday 2022", "2022-11-25/2022-11-25"),
+        ("during Easter week", "2024-03-25/2024-03-31"),
+        ("over the weekend of Memorial Day", "2024-05-25/2024-05-26"),
+        ("two weeks after Easter", "2024-04-01/2024-04-14"),
+        ("on Mother's Day", "2024-05-12/2024-05-12"),
+        ("情人节卖了多少玫瑰", "2024-02-14/2024-02-14"),
         # the month of May, not the verb
         ("sales in may", "2024-05-01/2024-05-31"),
         ("during May", "2024-05-01/2024-05-31"),
@@ -132,7 +157,7 @@ def test_one_period(text: str, expected: str):
     [
         "What should we offer customer 1842?", "May I ask who buys milk?", "Who may want cheese?",
         "May we send a coupon?", "Feb 30", "13月", "2024-13-45", "九十九月", "in the last 0 days", "最近怎么样",
-        "a fall in sales", "2000 customers", "top 5 products", "", "给顾客1842推荐什么？",
+        "a fall in sales", "Easter lilies", "Halloween candy sales", "情人节用品", "how is Easter candy doing", "2000 customers", "top 5 products", "", "给顾客1842推荐什么？",
     ],
 )  # fmt: skip
 def test_no_period(text: str):
