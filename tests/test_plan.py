@@ -17,7 +17,7 @@ from agent.plan import MAX_CALLS, PSEUDO, Planner, Subject, bind, follows, gramm
 from agent.prompts import default_prompts
 from customers.encoder import MultilingualEncoder
 from tests import corner
-from tools import TOOLS
+from tools import TOOLS, WRITE_TOOLS
 from tools.base import CannotDo
 
 
@@ -252,6 +252,8 @@ def test_every_planned_call_can_run():
         "Which segments do we have?",
         "Which cheese do you sell?",
         "Any notes on customer 88?",
+        "Note that customer 88 prefers green tea.",
+        "Delete all notes on customer 88",
     ]:
         for name, form in forms(text).items():
             if name in PSEUDO:
@@ -259,7 +261,10 @@ def test_every_planned_call_can_run():
             chosen = {option: schema["enum"][0] for option, schema in form.items() if "enum" in schema}
             for call in bind({"calls": [{"tool": name} | chosen]}, about(text)):
                 with contextlib.suppress(CannotDo):
-                    TOOLS[name].run(corner.shop(), call.args)
+                    # The shop is everybody's: what would change it only asks whether it may.
+                    (WRITE_TOOLS[name].confirm if name in WRITE_TOOLS else TOOLS[name].run)(
+                        corner.shop(), call.args
+                    )
                 ran.add(name)
     assert ran == set(TOOLS)
 

@@ -16,6 +16,9 @@ from tools.segments import SegmentsTool, SegmentTool
 from tools.similar_customers import SimilarCustomersTool
 from tools.write_notes import AddNoteTool, EraseNoteTool
 
+WRITE_TOOLS: dict[str, WriteTool] = {tool.name: tool for tool in (AddNoteTool(), EraseNoteTool())}
+"""The tools that change something: each is run only after the asker's yes to its own question."""
+
 TOOLS: dict[str, Tool] = {
     tool.name: tool
     for tool in (
@@ -31,9 +34,6 @@ TOOLS: dict[str, Tool] = {
         CampaignTool(),
         MeasureTool(),
         NotesTool(),
+        *WRITE_TOOLS.values(),
     )
 }
-"""The tools that read."""
-
-WRITE_TOOLS: dict[str, WriteTool] = {tool.name: tool for tool in (AddNoteTool(), EraseNoteTool())}
-"""The tools that change something. They stand apart, so that only who asks for a confirmation has them."""
