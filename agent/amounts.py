@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from agent.prompts import pattern, patterns
@@ -17,7 +17,7 @@ Span = tuple[int, int]
 
 _WORDS = {w: i for i, w in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), 1)} | {
     "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70,
-    "eighty": 80, "ninety": 90, "single": 1, "a": 1, "a couple of": 2, "half a": 0.5}  # fmt: skip
+    "eighty": 80, "ninety": 90, "single": 1, "a": 1, "a couple of": 2, "half a": 0.5, "once": 1, "twice": 2}  # fmt: skip
 _SCALES = {"hundred": 100, "thousand": 1_000, "grand": 1_000, "k": 1_000, "million": 1_000_000, "m": 1_000_000,
            "百": 100, "千": 1_000, "万": 10_000, "百万": 1_000_000, "千万": 10_000_000}  # fmt: skip
 _HAN_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
@@ -88,6 +88,8 @@ class _Number:
     figure_end: int
     """Where it ends without."""
     currency: bool
+    scale: float
+    """What the figure was multiplied with ("k", "万"), else 1."""
 
 
 def han_value(text: str) -> float | None:
@@ -137,8 +139,10 @@ def _numbers(text: str, free: Sequence[bool]) -> list[_Number]:
         currency = bool(m["currency"])
         if unit == "share":
             value /= 100
+        if (m["word"] or "").lower() in ("once", "twice"):
+            unit = "baskets"
         found.append(_Number(value, "money" if currency else unit, m.start(), stop if currency else end,
-                             stop, currency))  # fmt: skip
+                             stop, currency, _scale(m)))  # fmt: skip
     return found
 
 
@@ -149,6 +153,10 @@ def _value(m: re.Match[str]) -> float | None:
         base = _WORDS[" ".join(m["word"].lower().split())]
         return base * _SCALES[(m["word_scale"] or "").lower()] if m["word_scale"] else base
     return float(m["figures"].replace(",", "")) * _SCALES.get((m["scale"] or "").lower(), 1)
+
+
+def _scale(m: re.Match[str]) -> float:
+    return _SCALES.get((m["scale"] or m["word_scale"] or "").lower(), 1)
 
 
 def _unit(text: str, at: int) -> tuple[str, int]:
@@ -168,6 +176,8 @@ def _range(text: str, a: _Number, b: _Number) -> Amount | None:
         return None
     if a.unit and not a.currency and a.unit != b.unit:
         return None  # "12 products to 88"
+    if a.scale == 1 and a.value * b.scale <= b.value:
+        a = replace(a, value=a.value * b.scale)  # "50 to 75k"
     low = a.value / 100 if unit == "share" and a.unit != "share" else a.value
     unit = unit or (_unit_of_clause(text, a.start) if between else "")
     return Amount(low, b.value, False, False, unit, (a.start, b.end), bounded=bool(unit or between))

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agent.prompts import word_list
 from customers.ports import TextEncoder
 from customers.shop import Shop
 
@@ -26,7 +27,19 @@ _EN_TOKEN = re.compile(r"[a-z0-9$%+]+(?:['’][a-z]+)?")
 _SPLIT_EN = re.compile(r"\s*(?:,|&|/|\(|\)|;|:|\band\b|\bor\b)\s*")
 _SPLIT_ZH = re.compile(r"[与和、/（）()及，,;；·\s]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
+_PREPOSITION = re.compile(r"\b(?:without|with|for|of|in|from)\b")
+_AROUND_SEGMENT = re.compile(
+    r"\bsegments?\b|\bgroups?\b|\bclusters?\b|\bshoppers\b|分群|客群|群体|人群", re.IGNORECASE
+)
+_VERBS = frozenset(
+    "drink dip dish pet toy card cook bake snack".split()
+)  # names' words that are verbs after a person
+_SOMEBODY = re.compile(
+    r"\b(?:who|s?he|they|customers?|people|households?|shoppers?|to|does\s+\S+)\s+$", re.IGNORECASE
+)
 SPELLING, MEANING, MARGIN = 0.84, 0.62, 0.05
+WORD_SPELLING, SHORT_SPELLING = 0.8, 0.85
+"""How like a word of the names a misspelt word must be (difflib's ratio), beginning with the same letter."""
 
 
 class Named(NamedTuple):
@@ -66,6 +79,10 @@ def phrase(text: str) -> str:
     return " ".join(stem(t) for t, _, _ in tokens(text) if t not in ("the", "a", "an"))
 
 
+ORDINARY = frozenset(word_list("words_en")) | frozenset(stem(w) for w in word_list("words_en"))
+"""The ordinary words of English questions, as written and stemmed."""
+
+
 class Lexicon:
     """Names and synonyms of one shop in both languages, with spelling and meaning as a fallback."""
 
@@ -81,14 +98,21 @@ class Lexicon:
                 self._add_name(Named(kind, key), name.en, name.zh)
         for kind, key, language, word in shop.synonyms():
             self._put(language, word, Named(kind, key), SYNONYM)
+        self._departments = {phrase(key): Named("department", key) for key in shop.keys("department")}
         self._longest_zh = max(map(len, self._chinese), default=0)
         self._words = sorted({p for p in self._english if len(p) > 3})
+        self._tokens = sorted({t for p in self._english for t in p.split() if len(t) > 3 and t.isalpha()})
+        self._token_set = frozenset(t for p in self._english for t in p.split())
 
     def _add_name(self, thing: Named, en: str, zh: str) -> None:
         if thing.kind in _MEANT:
             self._meaning += [(thing, en)] + ([(thing, zh)] if zh != en else [])
         self._put("en", en, thing, WHOLE)
         self._put("zh" if _HAN.search(zh) else "en", zh, thing, WHOLE)
+        if thing.kind == "segment":
+            # what its shoppers buy names it too, where the text speaks of a segment (see _best)
+            self._put("en", _PREPOSITION.split(en, maxsplit=1)[-1], thing, PART)
+            self._put("zh", re.sub(r"(?:偏好)?客群(?:（.*）)?$", "", zh), thing, PART)
         if thing.kind not in ("category", "department"):
             return
         for language, name, split in (("en", en, _SPLIT_EN), ("zh", zh, _SPLIT_ZH)):
@@ -97,7 +121,8 @@ class Lexicon:
                 for part in parts:
                     self._put(language, part, thing, PART)
         if thing.kind == "category":
-            self._put("en", phrase(_SPLIT_EN.split(en.lower())[0]).split(" ")[-1], thing, HEAD)
+            head = phrase(_PREPOSITION.split(_SPLIT_EN.split(en.lower())[0])[0])
+            self._put("en", head.split(" ")[-1], thing, HEAD)
 
     def _put(self, language: str, text: str, thing: Named, level: int) -> None:
         form = phrase(text) if language == "en" else text.strip()
@@ -106,14 +131,31 @@ class Lexicon:
         index = self._english if language == "en" else self._chinese
         index[form][thing] = max(level, index[form].get(thing, -1))
 
-    def find(self, text: str, free: Sequence[bool]) -> list[Match]:
+    def find(self, text: str, free: Sequence[bool], spelling: bool = False) -> list[Match]:
         """Return the names in a text; `free[i]` says whether character i may still be matched.
-        Longer names win over shorter ones, and no two matches overlap."""
+        Longer names win over shorter ones, and no two matches overlap. `spelling`: a word that is
+        neither ordinary nor in any name is read as the word of the names that it is nearest to."""
         room = list(free)
-        return sorted([*self._find_zh(text, room), *self._find_en(text, room)], key=lambda m: m.span)
+        return sorted(
+            [*self._find_zh(text, room), *self._find_en(text, room, spelling)], key=lambda m: m.span
+        )
 
-    def _find_en(self, text: str, room: list[bool]) -> Iterable[Match]:
+    def _spelt(self, word: str) -> str:
+        """Return the word of the names that an unknown word is a misspelling of, else the word itself."""
+        form = stem(word)
+        if len(form) < 3 or not form.isalpha() or form in self._token_set or {form, word} & ORDINARY:
+            return word
+        near = [t for t in self._tokens if t[0] == form[0] and abs(len(t) - len(form)) <= 2]
+        if swapped := next((t for t in near if sorted(t) == sorted(form)), None):
+            return swapped
+        cutoff = WORD_SPELLING if len(form) > 4 else SHORT_SPELLING
+        close = difflib.get_close_matches(form, near, n=1, cutoff=cutoff)
+        return close[0] if close else word
+
+    def _find_en(self, text: str, room: list[bool], spelling: bool) -> Iterable[Match]:
         words = [t for t in tokens(text) if all(room[t[1] : t[2]])]
+        if spelling:
+            words = [(self._spelt(word), start, end) for word, start, end in words]
         for length in range(min(7, len(words)), 0, -1):
             for i in range(len(words) - length + 1):
                 run = words[i : i + length]
@@ -122,7 +164,11 @@ class Lexicon:
                     continue
                 form = " ".join(stem(w) for w, _, _ in run if w not in ("the", "a", "an"))
                 match = self._best(self._english.get(form), text, start, end)
-                if match and not (length == 1 and match.level <= PART and len(form) < 3):
+                if not match or (length == 1 and match.level <= PART and len(form) < 3):
+                    continue
+                if length == 1 and match.level <= PART and form in _VERBS and _SOMEBODY.search(text[:start]):
+                    continue  # "who drinks"
+                if match:
                     room[start:end] = [False] * (end - start)
                     yield match
 
@@ -141,6 +187,16 @@ class Lexicon:
         if not things:
             return None
         after, around = text[end : end + 14].lower(), text[max(0, start - 14) : end + 14].lower()
+        about_segment = _AROUND_SEGMENT.search(around)
+        things = {t: v for t, v in things.items() if v == WHOLE or t.kind != "segment" or about_segment}
+        if not things:
+            return None
+        if about_segment and any(t.kind == "segment" for t in things):
+            things = {t: v for t, v in things.items() if t.kind == "segment"}
+        if re.match(r"\W*(?:department|dept)", after) and (
+            own := self._departments.get(phrase(text[start:end]))
+        ):
+            return Match((own,), WHOLE, text[start:end], (start, end))
         if "department" in after or after.startswith(("部门", "部")):
             kept = {t: v for t, v in things.items() if t.kind == "department"} or things
         elif re.search(r"\btypes?\b|类型", around):

@@ -49,7 +49,7 @@ _RANGE = re.compile(
     r"(?<![\d.])(?P<low>\d+(?:\.\d+)?)\s?(?:[kK]|岁|(?P<wan0>万))?\s*(?:-|–|to|至|到)\s*"
     r"(?P<high>\d+(?:\.\d+)?)\s?(?:[kK]|岁|(?P<wan>万))?(?:元|美元)?")  # fmt: skip
 _CHAIN = re.compile(
-    r"\s*(?:,|，|、|and|or|vs\.?|versus|&|和|与|跟|及|还是)\s*#?(\d{1,3}|[A-Z])(?![\w%.])"
+    r"\s*(?:,|，|、|and|or|vs\.?|versus|&|和|与|跟|及|还是)\s*#?(\d{1,3}|[A-Z])(?![A-Za-z0-9_%.])"
     r"(?=\s*(?:$|[^\w\s]|(?:and|or|vs|versus|in|on|to|for|by|do|did|does|perform|compare|differ|better|more|spend|buy)\b|[和与跟及还谁哪的相比对中在花买号]))"
 )
 _KIDS = re.compile(
@@ -60,6 +60,8 @@ _SAME_THING = pattern("same_thing")
 _NEW_ONLY = pattern("new_only")
 _ASCENDING = pattern("ascending")
 
+_GOODS = ("category", "type", "product")
+_HAN = re.compile(r"[\u3400-\u9fff]")
 _FIGURES = ("money", "baskets", "units", "customers", "share", "")
 Span = tuple[int, int]
 
@@ -92,7 +94,7 @@ class Linker:
         self._periods(links, free)
         self._durations(links, free)
         self._modifiers(links, free)
-        matches = self._lexicon.find(text, free)
+        matches = self._compounds(text, self._lexicon.find(text, free, spelling=True))
         for match in matches:
             self._name(links, match, free)
         self._persons(links, free)
@@ -249,6 +251,22 @@ class Linker:
             if len(match.things) > 1:
                 links.joined.add(thing.key.partition("=")[0])
 
+    def _compounds(self, text: str, matches: list[Match]) -> list[Match]:
+        """Two goods right beside each other are one noun ("almond milk"): the whole of it by meaning
+        where something is near enough, else its head, the last in either language."""
+        kept: list[Match] = []
+        for match in matches:
+            before = kept[-1] if kept else None
+            if before is None or not _one_noun(text, before, match):
+                kept.append(match)
+                continue
+            span = (before.span[0], match.span[1])
+            whole = text[slice(*span)]
+            things, _score = self._lexicon.nearest(whole)
+            head = things if len(things) == 1 else match.things
+            kept[-1] = Match(head, match.level, whole, span)
+        return kept
+
     def _persons(self, links: Links, free: list[bool]) -> None:
         """Small numbers that the sentence treats as a person; they would be taken as counts."""
         chained = -1
@@ -293,7 +311,9 @@ class Linker:
     def _terms(self, links: Links, free: list[bool], matches: list[Match]) -> None:
         for term, start, end in vocabulary.content_terms(links.text, free):
             things, _score = self._lexicon.nearest(term)
-            if len(things) == 1:
+            if _qualifies(links.text, (start, end), matches):
+                links.terms.append(term)
+            elif len(things) == 1:
                 links.add(things[0].kind, things[0].key, (start, end))
             elif things:
                 links.ambiguous.append((term, things))
@@ -307,6 +327,21 @@ class Linker:
         ]
         links.parents = {t: self._category_of[t] for t in links.keys("type") if t in self._category_of}
         links.topic = " ".join(dict.fromkeys([*named, *links.terms])).strip()
+
+
+def _one_noun(text: str, a: Match, b: Match) -> bool:
+    gap = text[a.span[1] : b.span[0]]
+    goods = all(t.kind in _GOODS for t in (*a.things, *b.things))
+    return goods and (gap in (" ", "-") or (gap == "" and bool(_HAN.search(b.text))))
+
+
+def _qualifies(text: str, term: Span, matches: list[Match]) -> bool:
+    """Whether an unknown word only qualifies the goods right behind it ("kitchen towels", "冷冻比萨")."""
+    return any(
+        text[term[1] : m.span[0]] in ("", " ", "-") and m.things[0].kind in _GOODS
+        for m in matches
+        if m.span[0] >= term[1]
+    )
 
 
 def _kinds(kinds: Iterable[str]) -> re.Pattern[str] | None:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from agent.lexicon import stem, tokens
+from agent.lexicon import ORDINARY, stem, tokens
 from agent.prompts import word_list
 
-_EN, _ZH = word_list("words_en"), word_list("words_zh")
-ENGLISH = frozenset(stem(w) for w in _EN) | frozenset(_EN)
-CHINESE = frozenset(_ZH)
+ENGLISH = ORDINARY
+CHINESE = frozenset(word_list("words_zh"))
 _LONGEST = max(map(len, CHINESE))
 
 # Words of questions that also happen to be (parts of) names in shops' catalogues.

@@ -252,9 +252,153 @@ def test_each_stretch_is_used_once():
     assert found.counts == []
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Which customers spent more than $5,000?", (5000, None, True, False, "money")),
+        ("How many customers spent over $1,000 in June?", (1000, None, True, False, "money")),
+        ("消费超过5000元的顾客有多少？", (5000, None, True, False, "money")),
+        ("customers with at least 50 trips", (50, None, False, False, "baskets")),
+        ("categories under $500", (None, 500, False, True, "money")),
+        ("between 100 and 200 dollars", (100, 200, False, False, "money")),
+        ("消费在100到200元之间", (100, 200, False, False, "money")),
+        ("fewer than 3 visits", (None, 3, False, True, "baskets")),
+        ("花了5千以上", (5000, None, False, False, "money")),
+        ("消费1.5万元以上", (15000, None, False, False, "money")),
+        ("一万五以上的消费", (15000, None, False, False, "")),
+        ("spent over 3k", (3000, None, True, False, "money")),
+        ("who spent more than 2000", (2000, None, True, False, "money")),  # no year
+        ("spent two thousand dollars or more", (2000, None, False, False, "money")),
+        ("no more than 3 trips", (None, 3, False, False, "baskets")),
+        ("不超过三百五十元", (None, 350, False, False, "money")),
+        ("只来过一次的顾客", (1, 1, False, False, "baskets")),
+        ("who only came once", (1, 1, False, False, "baskets")),
+        ("more than 5% of sales", (0.05, None, True, False, "share")),
+        ("categories with more than 30 buyers", (30, None, True, False, "customers")),
+        ("sold fewer than 10 units", (None, 10, False, True, "units")),
+    ],
+)
+def test_amounts(text: str, expected: tuple[float | None, float | None, bool, bool, str]):
+    (amount,) = link(text).amounts
+    low, high, strict_low, strict_high, unit = expected
+    assert amount.as_argument() == {
+        "low": low, "high": high, "strict_low": strict_low, "strict_high": strict_high, "unit": unit
+    }  # fmt: skip
+    assert link(text).counts == []
+    assert link(text).periods == [] or "June" in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["spent $50 on milk", "20% of sales", "sales over 2024", "people over 65", "in the last 30 days", "aged 25-34",
+     "not here for more than 30 days", "超过30天没来", "recommend at least 3 products to customer 88", "compare 12 to 13"],
+)  # fmt: skip
+def test_no_threshold(text: str):
+    assert link(text).amounts == []
+
+
+@pytest.mark.parametrize(
+    ("text", "counts", "counted"),
+    [
+        ("recommend two products to the three best customers", [2, 3], ["product", "customer"]),
+        ("给前三位顾客各推荐两款商品", [3, 2], ["customer", "product"]),
+        ("top 5 categories", [5], ["category"]),
+        ("our five most loyal shoppers", [5], ["customer"]),
+        ("最好的3个品类", [3], ["category"]),
+        ("20 of our customers", [20], ["customer"]),
+        ("the top 12", [12], [""]),
+        ("send it to 20 people and tell me 2 campaigns", [20, 2], ["customer", "campaign"]),
+        ("销量最好的三个月份", [3], ["month"]),
+        ("the two largest segments", [2], ["segment"]),
+    ],
+)
+def test_counts_know_what_they_count(text: str, counts: list[int], counted: list[str]):
+    assert (link(text).counts, link(text).counted) == (counts, counted)
+
+
+def test_where_things_stand():
+    text = "Does customer 88 buy milk or cheese from campaign 1, aged 25-34, product p1?"
+    found = link(text)
+    shown = {key: text[slice(*span)] for key, span in found.spans.items()}
+    assert shown == {
+        ("customer", "88"): "88", ("category", "MILK"): "milk", ("category", "CHEESE"): "cheese",
+        ("campaign", "1"): "campaign 1", ("attribute_value", "age=25-34"): "25-34", ("product", "p1"): "product p1",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "note", "customers"),
+    [
+        ("Note that customer 88 prefers oat milk", "prefers oat milk", ["88"]),
+        ("Remember for 150: allergic to nuts", "allergic to nuts", ["150"]),
+        ("add a note to customer 12: call back on Monday in June", "call back on Monday in June", ["12"]),
+        ("记一下，顾客88对坚果过敏", "对坚果过敏", ["88"]),
+        ("给150号顾客加个备注：喜欢无糖", "喜欢无糖", ["150"]),
+        ("给150加个备注：喜欢牛奶", "喜欢牛奶", ["150"]),
+        ("Add “wants cheese for 12 people” to customer 88's notes", "wants cheese for 12 people", ["88"]),
+        ("note: she likes wine", "likes wine", []),
+        ("请记住：这位顾客不吃辣", "不吃辣", []),
+    ],
+)
+def test_a_notes_words_are_the_askers_own_and_not_linked(text: str, note: str, customers: list[str]):
+    found = link(text)
+    assert (found.note, found.customers) == (note, customers)
+    assert not any(found.things.values())
+    assert (found.periods, found.counts, found.amounts, found.terms, found.ambiguous) == ([], [], [], [], [])
+
+
+@pytest.mark.parametrize(
+    "text", ["Do you remember customer 88?", "What notes do we have for 88?", "note the difference in milk", "顾客88有什么备注？"]
+)  # fmt: skip
+def test_no_note(text: str):
+    assert link(text).note == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("delete note 3", 3), ("remove the 2nd note of customer 88", 2), ("删除第3条备注", 3), ("把第三条备注删了", 3),
+     ("delete customer 88's notes", None), ("show note 3", None)],
+)  # fmt: skip
+def test_the_number_of_a_note(text: str, number: int | None):
+    assert link(text).note_number == number
+    assert link(text).counts == ([3] if text == "show note 3" else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "things"),
+    [
+        ("campaigns 1 and 2", {"campaign": ["1", "2"]}),
+        ("segments 1, 2 and 3", {"segment": ["1", "2", "3"]}),
+        ("分群1和2哪个花得多", {"segment": ["1", "2"]}),
+        # a misspelt word inside a name of several
+        ("infant formla and bred", {"category": ["INFANT FORMULA", "BREAD"]}),
+        ("cat foood", {"category": ["CAT FOOD"]}),
+    ],
+)
+def test_lists_and_misspelt_words(text: str, things: dict[str, list[str]]):
+    assert {k: v for k, v in link(text).things.items() if v} == things
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("customers over 60", {"age": ["65+"]}),
+        ("30 years old", {"age": ["25-34"]}),
+        ("35岁以下的顾客", {"age": ["25-34"]}),
+        ("seniors", {"age": ["65+"]}),
+        ("家里有一个孩子的", {"kids_count": ["1"]}),
+        ("more than 2 kids", {"kids_count": ["3+"]}),
+    ],
+)
+def test_numbers_that_fall_into_bands(text: str, values: dict[str, list[str]]):
+    assert link(text).attributes == values
+
+
 PIECES = st.sampled_from(
     "customer 顾客 88 999 12 milk 牛奶 kitty stuff # 2024 和 and , 给 呢 segment 分群 第 一 campaign 活动 product p1 % $ 5 25-34"
-    " 有孩子 最低 never bought she 她 June 6月 [x](y) <b> \n 万 cheeze 天气 -".split(" ")
+    " 有孩子 最低 never bought she 她 June 6月 [x](y) <b> \n 万 cheeze 天气 - more than between $ 3k 以上 超过 两百元 note that 记一下 delete".split(
+        " "
+    )
 )
 
 
@@ -269,5 +413,9 @@ def test_any_text_can_be_linked_and_only_to_what_exists(text: str):
             assert all(shop.product_name(k) for k in keys)
         else:
             assert set(keys) <= set(shop.keys(kind))
+    assert len(found.counts) == len(found.counted)
+    assert all(0 <= start < end <= len(text) for start, end in found.spans.values())
+    assert all(a.low is not None or a.high is not None for a in found.amounts)
+    assert found.note in text
     for attribute, values in found.attributes.items():
         assert {f"{attribute}={v}" for v in values} <= set(shop.keys("attribute_value"))

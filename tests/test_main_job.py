@@ -18,14 +18,18 @@ import gradio
 import pytest
 
 from agent import Agent
+from agent.lexicon import Lexicon
+from agent.link import Linker
 from agent.models import DEFAULT, ensure_model
 from customers import pipeline
+from customers.encoder import MultilingualEncoder
 from customers.ingest import complete_journey
 from customers.shop import Shop
 from download import ensure_sample_data
 from eval.first import figures, run_cases
 from eval.truth import Truth, load_cases
 from settings import Settings
+from tests import mentions
 
 pytestmark = [pytest.mark.slow, pytest.mark.model, pytest.mark.timeout(900)]
 CASES = Path(__file__).parents[1] / "eval" / "cases" / "first.jsonl"
@@ -89,6 +93,14 @@ def test_segments_are_named_apart_and_none_is_tiny(built: Path) -> None:
     assert min(s.share for s in segments) >= 0.03
     assert len({s.name.en for s in segments}) == len({s.name.zh for s in segments}) == len(segments)
     assert all(sum(t.lift >= 1.5 for t in s.top) >= 3 for s in segments)
+
+
+def test_what_people_mention_is_found_and_nothing_else(built: Path) -> None:
+    encoder = MultilingualEncoder()
+    shop = Shop.open(built, encoder=encoder)
+    found = mentions.score(Linker(shop, Lexicon(shop, encoder)))
+    assert found.recall >= 0.95, found.wrong
+    assert found.precision >= 0.97, found.wrong
 
 
 def test_the_first_cases_are_right_and_no_figure_is_untrue(agent: Agent, sample: Path) -> None:
