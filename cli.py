@@ -255,7 +255,8 @@ def _llm(args: argparse.Namespace, settings: Settings) -> int:
         if endpoint.owned is not None:
             _say("Other shopkeeper commands use it while it runs; Ctrl-C ends it.")
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-            signal.pause()
+            _say(f"shopkeeper: {endpoint.owned.wait()}")
+            return 1
     finally:
         endpoint.close()
     return 0

@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from agent.circuit import Circuit
+from agent.circuit import REST_S, Circuit
 from agent.connection import CONNECT_S, client, patience
 from agent.endpoint import Endpoint, is_loopback
 from agent.errors import Cancelled, LLMError, LLMRejected, LLMTimeout, LLMUnavailable, ModelFileError
@@ -36,10 +36,13 @@ class Chat:
     """Chat completions of one Endpoint at temperature 0, as LangChain's chunks. Safe to use from several threads.
 
     timeout_s: until the first token at most. retries: how often a refused or broken connection is tried again;
-    nothing is tried again after a time-out, nor once text has come.
+    nothing is tried again after a time-out, nor once text has come. rest_s: how long a server found down is left
+    alone.
     """
 
-    def __init__(self, endpoint: Endpoint, *, timeout_s: float = FIRST_S, retries: int = 2) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, timeout_s: float = FIRST_S, retries: int = 2, rest_s: float = REST_S
+    ) -> None:
         self._first_s, self._between_s = timeout_s, min(timeout_s, BETWEEN_S)
         self._pauses = (PAUSES_S + PAUSES_S[-1:] * retries)[:retries]
         self._http = client(
@@ -47,7 +50,7 @@ class Chat:
             timeout=httpx.Timeout(timeout_s, connect=CONNECT_S),
             event_hooks={"request": [_without_account]},
         )
-        self._circuit = Circuit(self._answers)
+        self._circuit = Circuit(self._answers, rest_s)
         self._bound = (endpoint, self._model(endpoint))
 
     @property

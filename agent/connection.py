@@ -6,6 +6,8 @@ So each wait for bytes is cut into short ones, and what stands between them is l
 
 from __future__ import annotations
 
+import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -89,11 +91,21 @@ class _Stream(httpcore.NetworkStream):
         if waiting is None:
             return self._inner.read(max_bytes, timeout)
         while True:
-            waiting.check()
+            try:
+                waiting.check()
+            except Exception:
+                self._reset()
+                raise
             try:
                 return self._inner.read(max_bytes, POLL_S)
             except httpcore.ReadTimeout:
                 continue
+
+    def _reset(self) -> None:
+        """Have `close` reset the connection: an orderly end is not noticed by a server that only writes."""
+        plain = self._inner.get_extra_info("socket")
+        if plain is not None:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._inner.write(buffer, timeout)

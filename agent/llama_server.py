@@ -28,6 +28,7 @@ def parameters(config: dict[str, Any]) -> Any:
     params.n_parallel = config["slots"]
     params.n_ctx = config["context"]
     params.n_threads_http = 32  # each waiting question holds one; the checks of our own must get through
+    params.sse_ping_interval = 1  # the server finds out that an asker left only when it writes to him
     params.n_batch = config["batch"]
     params.cpuparams.n_threads = config["threads"]
     params.cpuparams_batch.n_threads = config["threads"]

@@ -14,6 +14,7 @@ import langsmith
 from langchain_core.messages import AIMessageChunk, BaseMessage, convert_to_messages
 
 from agent.chat import FIRST_S, Chat, OnProgress
+from agent.circuit import REST_S
 from agent.endpoint import SLOTS, Endpoint
 from agent.errors import BadOutput, OutputCutOff
 from agent.events import Usage
@@ -77,7 +78,7 @@ class LLM:
     """Calls to one Endpoint, at temperature 0. Safe to use from several threads.
 
     A refused connection is tried `retries` times more, at once; a time-out and bad output are not. A server found
-    down is left alone for some seconds, in which calls fail at once; one that this process started and that died is
+    down is left alone for `rest_s` seconds, in which calls fail at once; one that this process started and that died is
     started again. Nothing is taken from `OPENAI_*` variables, proxies are not used for loopback, and no call is
     traced to an outside service.
 
@@ -85,8 +86,10 @@ class LLM:
     set, and `on_progress` is told, in both languages, when the server must be started again first.
     """
 
-    def __init__(self, endpoint: Endpoint, *, timeout_s: float = FIRST_S, retries: int = 2) -> None:
-        self._chat = Chat(endpoint, timeout_s=timeout_s, retries=retries)
+    def __init__(
+        self, endpoint: Endpoint, *, timeout_s: float = FIRST_S, retries: int = 2, rest_s: float = REST_S
+    ) -> None:
+        self._chat = Chat(endpoint, timeout_s=timeout_s, retries=retries, rest_s=rest_s)
 
     @property
     def endpoint(self) -> Endpoint:
@@ -191,7 +194,8 @@ class LLM:
             fields = constraint.body(endpoint.llama)
             if endpoint.llama:
                 # Each kind of prompt has its own slot, so its stable beginning stays in the server's cache.
-                fields |= {"id_slot": SLOTS[slot], "cache_prompt": True}
+                # The progress is not read: writing it is how the server finds out that the asker left.
+                fields |= {"id_slot": SLOTS[slot], "cache_prompt": True, "return_progress": True}
             return fields
 
         read = convert_to_messages([_message(m) for m in messages])

@@ -22,8 +22,8 @@ from agent.errors import LLMError, LLMUnavailable, ModelFileError
 from agent.models import fingerprint
 
 START_TIMEOUT_S = 180.0
-BATCH = 256
-"""Prompt tokens between two looks at what was withdrawn or came in meanwhile."""
+BATCH = 128
+"""Prompt tokens between two looks at what was withdrawn or came in meanwhile: two to six seconds of two cores."""
 REVIVE_EVERY_S = 60.0
 """A server that ends again so soon after it was started anew would end every time."""
 
@@ -157,6 +157,7 @@ class LocalServer:
                 )
             self._revived = time.monotonic()
             on_start()
+            self._end()
             self.port = int(self.url.rpartition(":")[2])
             self.start()
             if self._published:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import cache
@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from agent.errors import Cancelled, LLMRejected, LLMUnavailable, OutputCutOff
+from agent.errors import Cancelled, LLMRejected, LLMTimeout, LLMUnavailable, OutputCutOff
 from agent.lexicon import Lexicon
 from agent.link import Linker
 from agent.llm import LLM
@@ -29,6 +29,40 @@ from tests import corner
 
 COUNT = [{"role": "user", "content": "Count from one to one thousand in English words, one word a line."}]
 STOPS_WITHIN_S = 20.0
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+_CUSTOMER = {"anyOf": [{"enum": ["88"]}, _object(**{"from": {"enum": [1]}, "take": {"enum": ["customers"]}})]}
+NESTED = _object(
+    calls={
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 1,
+        "items": {
+            "anyOf": [
+                _object(
+                    tool={"const": "recommend"}, args=_object(customer=_CUSTOMER, count={"enum": [3, 5]})
+                ),
+                _object(tool={"const": "profile"}, args=_object(customer=_CUSTOMER)),
+            ]
+        },
+    }
+)
+"""A plan whose argument may be taken from an earlier call: an object chosen among several, twice over."""
+
+
+def unlike_any(word: str) -> list[dict[str, str]]:
+    """A prompt of some three thousand tokens that no server has computed before."""
+    numbers = " ".join(f"{word} {n * n % 997}" for n in range(600))
+    return [{"role": "user", "content": f"{word} {time.time_ns()}: {numbers}. Repeat all of this."}]
 
 
 @cache
@@ -93,6 +127,14 @@ class ServingContract:
         asked = [{"role": "user", "content": 'Reply with {"customer": "123"} exactly.'}]
         assert llm.plan(asked, schema, max_tokens=30)[0] == {"customer": "88"}
 
+    def test_arguments_that_are_objects_of_several_forms_keep_to_them(self, llm: LLM) -> None:
+        asked = [{"role": "user", "content": "Call recommend for the customer found by the earlier call 2."}]
+        plan, _ = llm.plan(asked, NESTED, max_tokens=80)
+        (call,) = plan["calls"]
+        assert call["tool"] in ("recommend", "profile")
+        assert follows(plan, NESTED)
+        assert call["args"]["customer"] in ("88", {"from": 1, "take": "customers"})
+
     def test_the_beginning_of_a_prompt_is_computed_once(self, llm: LLM) -> None:
         messages, schema, _ = turn("What should we offer customer 88?")
         llm.plan(messages, schema, max_tokens=300)
@@ -127,10 +169,42 @@ class ServingContract:
         cancel.set()
         with pytest.raises(Cancelled):
             list(pieces)
-        deadline = time.monotonic() + STOPS_WITHIN_S  # the two thousand tokens would take minutes
-        while self.busy(endpoint) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not self.busy(endpoint)
+        self.until(lambda: not self.busy(endpoint))  # the two thousand tokens would take minutes
+
+    def test_a_question_withdrawn_before_its_first_word_frees_the_server(
+        self, llm: LLM, endpoint: Endpoint
+    ) -> None:
+        cancel, ended = threading.Event(), threading.Event()
+        got: list[object] = []
+
+        def ask_much() -> None:
+            try:
+                got.append(llm.text(unlike_any("withdrawn"), max_tokens=500, cancel=cancel))
+            except Cancelled as error:
+                got.append(error)
+            ended.set()
+
+        threading.Thread(target=ask_much).start()
+        self.until(lambda: self.busy(endpoint))
+        cancel.set()
+        assert ended.wait(2)  # the asker does not wait for the prompt to be computed
+        assert isinstance(got[0], Cancelled)
+        self.until(lambda: not self.busy(endpoint))
+        assert llm.text(COUNT, max_tokens=2)[0]
+
+    def test_a_slow_answer_is_given_up_once_and_frees_the_server(self, endpoint: Endpoint) -> None:
+        with (
+            closing(LLM(endpoint, timeout_s=0.2)) as impatient,
+            pytest.raises(LLMTimeout, match="too slowly"),
+        ):
+            impatient.text(unlike_any("slow"), max_tokens=500)
+        self.until(lambda: not self.busy(endpoint))
+
+    def until(self, true: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + STOPS_WITHIN_S
+        while not true():
+            assert time.monotonic() < deadline, "not in time"
+            time.sleep(0.02)
 
     def test_two_questions_at_once_are_both_answered(self, llm: LLM) -> None:
         got: dict[str, str] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -23,6 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import errors
+from agent.circuit import Circuit
 from agent.errors import BadOutput, Cancelled, LLMRejected, LLMUnavailable, ModelFileError, OutputCutOff
 from agent.events import Usage
 from agent.llm import LLM, parse_object
@@ -169,6 +172,134 @@ def test_whatever_a_model_says_is_an_object_or_bad_output(text: str) -> None:
         said = text
         assert isinstance(plan, dict)
     assert said == text
+
+
+class Silent:
+    """A server that takes a question and says nothing; `left` is set when the asker hangs up."""
+
+    def __init__(self) -> None:
+        self.asked, self.left = threading.Event(), threading.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with self._socket:
+            talk, _ = self._socket.accept()
+            with talk:
+                talk.recv(1 << 16)
+                self.asked.set()
+                with contextlib.suppress(ConnectionResetError):
+                    while talk.recv(1 << 16):
+                        pass
+                self.left.set()
+
+
+def test_a_question_withdrawn_before_any_answer_hangs_up() -> None:
+    silent, cancel = Silent(), threading.Event()
+    threading.Thread(target=lambda: silent.asked.wait(10) and cancel.set()).start()
+    with pytest.raises(Cancelled):
+        LLM(Endpoint(silent.url, "k", "m")).text(ASK, max_tokens=5, cancel=cancel)
+    assert silent.left.wait(5)
+
+
+def test_an_async_question_that_is_cancelled_hangs_up() -> None:
+    silent = Silent()
+
+    async def leave() -> None:
+        task = asyncio.create_task(LLM(Endpoint(silent.url, "k", "m")).atext(ASK, max_tokens=5))
+        assert await asyncio.to_thread(silent.asked.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(leave())
+    assert silent.left.wait(5)
+
+
+def test_an_answer_that_is_not_read_to_its_end_hangs_up(server: ScriptedServer) -> None:
+    gate = threading.Event()
+    server.script = [Says("one two three", wait=gate), Says("Hello.")]
+    llm = client(server)
+    pieces = iter(llm.stream(ASK, max_tokens=5))
+    next(pieces)
+    pieces.close()  # type: ignore[attr-defined]
+    assert llm.text(ASK, max_tokens=5)[0] == "Hello."
+    gate.set()
+
+
+def test_a_slow_answer_is_not_asked_for_again(server: ScriptedServer) -> None:
+    server.script = [Says("one two", wait=threading.Event())]
+    with pytest.raises(errors.LLMTimeout):
+        client(server, timeout_s=0.3).text(ASK, max_tokens=5)
+    assert len(server.requests) == 1
+
+
+def test_a_server_found_down_is_left_alone_until_a_probe_finds_it(server: ScriptedServer) -> None:
+    up = threading.Event()
+    probes: list[float] = []
+
+    def probe() -> bool:
+        probes.append(time.monotonic())
+        return up.is_set()
+
+    circuit = Circuit(probe, rest_s=0.2)
+    circuit.enter()
+    circuit.open(LLMUnavailable("down."))
+    for _ in range(50):
+        with pytest.raises(LLMUnavailable, match="down"):
+            circuit.enter()
+    assert not probes
+    time.sleep(0.25)
+    refused: list[int] = []
+
+    def call(number: int) -> None:
+        try:
+            circuit.enter()
+        except LLMUnavailable:
+            refused.append(number)
+
+    threads = [threading.Thread(target=call, args=(n,)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(probes) == 1  # one call for all of them
+    assert len(refused) == 20
+    up.set()
+    time.sleep(0.25)
+    circuit.enter()
+    circuit.enter()
+    assert len(probes) == 2
+
+
+def test_after_a_failure_the_server_is_not_asked_but_found_again_later(server: ScriptedServer) -> None:
+    server.script = [Fails(503), Says("Hello.")]
+    llm = client(server, retries=0, rest_s=0.3)
+    for _ in range(3):
+        with pytest.raises(LLMUnavailable, match="503"):
+            llm.text(ASK, max_tokens=5)
+    assert len(server.requests) == 1
+    time.sleep(0.35)
+    assert llm.text(ASK, max_tokens=5)[0] == "Hello."
+
+
+def test_a_request_that_is_refused_does_not_close_the_way_for_others(server: ScriptedServer) -> None:
+    server.script = [Fails(400), Fails(500), Says("Hello.")]
+    llm = client(server, retries=0)
+    for error in (LLMRejected, LLMUnavailable):
+        with pytest.raises(error):
+            llm.text(ASK, max_tokens=5)
+    assert llm.text(ASK, max_tokens=5)[0] == "Hello."
+
+
+def test_a_shared_server_that_was_started_anew_is_followed(server: ScriptedServer) -> None:
+    server.script = [Says("Hello.")]
+    here = Endpoint(server.url, server.key, "scripted")
+    gone = Endpoint(f"http://127.0.0.1:{_free_port()}/v1", "old", "scripted", moved=lambda: here)
+    llm = LLM(gone)
+    assert llm.text(ASK, max_tokens=5)[0] == "Hello."
+    assert llm.endpoint.base_url == server.url
 
 
 # --- where the model answers ------------------------------------------------------------------------------
@@ -353,6 +484,61 @@ def test_the_server_goes_when_its_owner_is_killed(model_file: Path, tmp_path: Pa
     while psutil.pid_exists(child) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not psutil.pid_exists(child)
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_server_of_ours_that_died_is_started_again_once(model_file: Path, tmp_path: Path) -> None:
+    started = LocalServer(model_file, name="real", var=tmp_path, threads=2).start()
+    started.publish()
+    try:
+        endpoint, said = started.endpoint(), []
+        endpoint.warm({"plan": ASK[:1]})
+        llm = LLM(endpoint)
+        kill(started)
+        assert llm.text(ASK, max_tokens=2, on_progress=said.append)[0]
+        assert [set(text) for text in said] == [{"en", "zh"}]
+        assert started.endpoint().base_url == endpoint.base_url
+        assert (tmp_path / "llm.json").exists()
+        _, usage = llm.plan(ASK, SCHEMA, max_tokens=30)
+        assert usage.cached_tokens > 3  # the prompt's beginning is back
+        kill(started)
+        with pytest.raises(LLMUnavailable, match="killed"):
+            llm.text(ASK, max_tokens=2)
+    finally:
+        started.stop()
+    assert not (tmp_path / "llm.json").exists()
+    with pytest.raises(LLMUnavailable):
+        llm.text(ASK, max_tokens=2)  # stopped on purpose, it stays so
+    assert not started.alive()
+
+
+def kill(server: LocalServer) -> None:
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGKILL)
+    while server.alive():
+        time.sleep(0.01)
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_shopkeeper_llm_ends_with_its_server(model_file: Path, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "cli", "llm", "--engine", "llama", "--model", str(model_file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+        env={**os.environ, "SHOPKEEPER_VAR": str(tmp_path)},
+    ) as command:
+        assert command.stdout is not None
+        assert "answers at" in command.stdout.readline()
+        (server,) = psutil.Process(command.pid).children()
+        server.kill()
+        _, said = command.communicate(timeout=30)
+    assert command.returncode == 1
+    assert "killed" in said.splitlines()[-1]
+    assert not (tmp_path / "llm.json").exists()
 
 
 def _free_port() -> int:

@@ -239,6 +239,18 @@ def test_it_goes_when_its_owner_is_killed(stand_in: str, tmp_path: Path) -> None
     assert gone(int(computing))
 
 
+def test_it_says_that_it_ended(stand_in: str) -> None:
+    started = server(stand_in).start()
+    assert started.pid is not None
+    (served,) = psutil.Process(started.pid).children()
+    served.kill()
+    assert re.search(r"vLLM ended \(.*killed.*\); see .*vllm\.log", started.wait())
+    assert not started.revive(lambda: None)
+    computing = worker(started)
+    started.stop()
+    assert gone(computing)
+
+
 # --- shopkeeper llm ---------------------------------------------------------------------------------------
 
 
