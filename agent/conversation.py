@@ -13,6 +13,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypedDict
 
+from agent import cues
 from agent.events import Language, Role
 from agent.link import Linker, Links
 from agent.plan import MAX_EACH, Call, Described, Subject, filters
@@ -150,6 +151,8 @@ def subject(
     listed = list(memory.get("found", {}).get("customer", []))
     if not customers and len(listed) > 1 and not picked and _EACH.search(links.text):
         customers, each = listed[:MAX_EACH], True
+    elif len(customers) > 1 and not cues.asks_several(links.text):
+        each = True
     elif not customers and links.pronoun:
         customers = [picked] if picked else (list(memory.get("customers", []))[-1:] or listed[:1])
     elif not customers and picked and role == "service" and not grouped:

@@ -15,6 +15,10 @@ from agent.prompts import pattern, patterns
 _TOOLS, _QUANTITIES = patterns("tools"), patterns("quantities")
 _DIMENSIONS, _ATTRIBUTES, _ABOUT = patterns("dimensions"), patterns("attributes"), patterns("about")
 _GROUPING, _SHARE, _SEVERAL = pattern("grouping"), pattern("share"), pattern("several")
+_AFTER_EN, _BEFORE_EN = pattern("thing_after_en"), pattern("thing_before_en")
+_AFTER_ZH, _BEFORE_ZH = pattern("thing_after_zh"), pattern("thing_before_zh")
+_JOINED = pattern("joined")
+_THEY, _ONE = pattern("each_of_them"), pattern("one_person")
 _COMPLAINT, _GROWTH, _SHOP_WIDE = pattern("complaint"), pattern("growth"), pattern("shop_wide")
 
 
@@ -46,8 +50,8 @@ def quantities(text: str) -> list[str]:
 
 
 def about(text: str) -> list[str]:
-    """Return the parts of a profile that the wording asks for; ["everything"] where it names none."""
-    return [name for name, cue in _ABOUT.items() if cue.search(text)] or ["everything"]
+    """Return the parts of a profile that the wording asks for; [] where it names none."""
+    return [name for name, cue in _ABOUT.items() if cue.search(text)]
 
 
 def breakdowns(
@@ -89,6 +93,21 @@ def asks_growth(text: str) -> bool:
     return bool(_GROWTH.search(text))
 
 
+def is_thing(text: str, term: str) -> bool:
+    """Whether an unknown term stands where a thing to buy stands ("how much did we sell of TERM")."""
+    place = text.find(term)
+    before, after = text[: max(place, 0)], text[place + len(term) :]
+    chinese = bool(re.search(r"[\u3400-\u9fff]", term))
+    leads, follows = (_AFTER_ZH, _BEFORE_ZH) if chinese else (_AFTER_EN, _BEFORE_EN)
+    return place >= 0 and bool(leads.search(before) or follows.search(after))
+
+
+def points_to_several(text: str) -> bool:
+    """Whether a text's pronouns mean several ("them", "those")."""
+    return bool(_THEY.search(text)) and not _ONE.search(text)
+
+
 def asks_several(text: str) -> bool:
     """Whether a text asks for more than one thing."""
-    return bool(_SEVERAL.search(text))
+    joined = len(quantities(text)) > 1 and bool(set(quantities(text)) - {"spend", "units"})
+    return bool(_SEVERAL.search(text)) or (joined and bool(_JOINED.search(text)))

@@ -41,8 +41,15 @@ def settle(s: Services, turn: Turn) -> None:
     stated = [p for p in outside if not p.future or any(c.isdigit() for c in p.text)]
     if stated:
         _outside(s, turn, stated[0].text)
-    elif links.pronoun and not turn.subject.has("customer"):
+    elif links.pronoun and not turn.subject.has("customer") and not _of_others(turn):
         turn.end("clarify", s.say(turn, "which_customer"), {"need": "customer", "question": links.text})
+
+
+def _of_others(turn: Turn) -> bool:
+    """Whether "they" may mean other than customers that should have been named: "campaign 8 … of them"."""
+    links = turn.links
+    others = any(links.things.values()) or links.attributes or turn.subject.described
+    return bool(others) and cues.points_to_several(links.text)
 
 
 def review(s: Services, turn: Turn) -> None:
@@ -53,12 +60,11 @@ def review(s: Services, turn: Turn) -> None:
         if links.ambiguous:
             _which(s, turn)
             return
-        if links.terms and not any(
-            links.keys(k) for k in ("category", "department", "type", "product", "brand", "segment")
-        ):
-            _unknown_term(s, turn)
+        named = any(links.keys(k) for k in ("category", "department", "type", "product", "brand", "segment"))
+        if not named and (unknown := [t for t in links.terms if cues.is_thing(links.text, t)]):
+            _unknown_term(s, turn, unknown[0])
             return
-    if first == "search_products" and links.terms and _foreign(s, turn):
+    if first == "search_products" and links.terms and _foreign(s, turn, links.terms[0]):
         turn.end("refuse", s.say(turn, "refuse_other"))
         return
     if cues.asks_growth(links.text) and any(
@@ -117,16 +123,15 @@ def _which(s: Services, turn: Turn) -> None:
              {"need": "choice", "question": turn.links.text, "things": [list(t) for t in things]})  # fmt: skip
 
 
-def _foreign(s: Services, turn: Turn) -> bool:
+def _foreign(s: Services, turn: Turn, term: str) -> bool:
     """Whether the question names nothing of the shop, nor anything near it."""
-    links, ranked = turn.links, s.lexicon.ranked(turn.links.terms[0], 1)
+    links, ranked = turn.links, s.lexicon.ranked(term, 1)
     named = links.customers or any(links.things.values()) or links.attributes or links.unknown
     return not named and (not ranked or ranked[0][1] < _FOREIGN)
 
 
-def _unknown_term(s: Services, turn: Turn) -> None:
-    term = turn.links.terms[0]
-    if _foreign(s, turn):
+def _unknown_term(s: Services, turn: Turn, term: str) -> None:
+    if _foreign(s, turn, term):
         turn.end("refuse", s.say(turn, "refuse_other"))
         return
     near = [thing for thing, _ in s.lexicon.ranked(term, 3)]
@@ -143,7 +148,7 @@ def _pseudo(s: Services, turn: Turn, name: str) -> None:
     elif name == "chat":
         turn.end("answer", s.say(turn, "chat"))
     elif turn.links.terms:
-        _unknown_term(s, turn)
+        _unknown_term(s, turn, turn.links.terms[0])
     else:
         example = str(s.shop.keys("customer")[0])
         text = s.say(turn, "cannot_understand", example=example)

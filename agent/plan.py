@@ -7,23 +7,26 @@ possible value are bound by code, so the model chooses just the tool and its opt
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
-import numpy as np
-
 from agent import cues
-from agent.link import Links
+from agent.examples import Examples, Kin
+from agent.links import Links
 from agent.prompts import Prompts
 from customers.ports import TextEncoder
 from customers.shop import Shop
 from tools import TOOLS
-from tools.base import Tool
+from tools.base import Access, Tool
 
 PSEUDO = ("clarify", "chat", "refuse", "handoff")
 MAX_CALLS = 4
+KIN = 5
+"""How many examples most like a question are open to its plan."""
+_CLOSE = 0.8
+"""An example this like a question (cosine) shows how many calls it needs."""
 MAX_EACH = 5
 """How many keys at most a call is run for, each."""
 _ENTITIES = ("customer", "category", "product", "segment", "campaign")
@@ -102,33 +105,54 @@ def _possible(tool: Tool, subject: Subject) -> bool:
     return not either or any(subject.has(kind) for kind in either)
 
 
-def spoken_for(subject: Subject) -> list[Tool]:
-    """Return the allowed tools that the question's wording speaks for; all of them where none is."""
+def spoken_for(subject: Subject, kin: Sequence[Kin] = ()) -> list[Tool]:
+    """Return the allowed tools that the question's wording speaks for, and those of kin that are more like
+    it than any that agrees with the wording; all allowed tools where none is spoken for."""
     possible, cued = allowed(subject), cues.tools(subject.links.text)
-    return [tool for tool in possible if tool.name in cued] or possible
+    cued &= {tool.name for tool in possible}
+    alike = {
+        tool for k in _until(kin, lambda call: call["tool"] in cued) for tool in (c["tool"] for c in k.calls)
+    }
+    return [
+        t for t in possible if t.name in cued or (t.name in alike and t.access is Access.READ)
+    ] or possible
 
 
-def grammar(subject: Subject, shop: Shop) -> dict[str, Any]:
-    """Return the JSON schema of this turn's plan."""
+def _until(kin: Sequence[Kin], agrees: Callable[[Mapping[str, Any]], bool]) -> list[Kin]:
+    """Return the kin before the first that agrees."""
+    return list(takewhile(lambda k: not any(agrees(call) for call in k.calls), kin))
+
+
+def grammar(subject: Subject, shop: Shop, kin: Sequence[Kin] = ()) -> dict[str, Any]:
+    """Return the JSON schema of this turn's plan. kin: the examples whose plans are open to it beside
+    what the wording speaks for."""
     text = subject.links.text
-    forms = [_form(tool, subject, shop) for tool in spoken_for(subject)]
+    forms = [_form(tool, subject, shop, kin) for tool in spoken_for(subject, kin)]
     forms += [_object({"tool": {"const": name}}) for name in PSEUDO]
-    most = MAX_CALLS if cues.asks_several(text) else 1
+    several = cues.asks_several(text) or any(len(k.calls) > 1 and k.likeness > _CLOSE for k in kin[:1])
+    most = MAX_CALLS if several else 1
     return _object({"calls": {"type": "array", "items": {"anyOf": forms}, "minItems": 1, "maxItems": most}})
 
 
-def _options(name: str, schema: Mapping[str, Any], subject: Subject, shop: Shop) -> list[str]:
-    """Return the values of an option that the question's wording leaves open."""
-    values, text = list(schema["enum"]), subject.links.text
+def _options(tool: Tool, name: str, subject: Subject, shop: Shop, kin: Sequence[Kin]) -> list[str]:
+    """Return the values of an option that the question's wording, or its kin, leave open."""
+    values, text = list(tool.parameters[name]["enum"]), subject.links.text
+    if tool.parameters[name].get("x-add"):
+        values += shop.keys(tool.parameters[name]["x-add"])
     if name == "quantity":
         found = cues.quantities(text)
         # Who is named is not counted: "how many times did customer 88 come".
-        return ([q for q in found if q != "customers"] if subject.customers else found) or found or values
-    if name == "about":
-        return cues.about(text)
-    if name != "by":
+        found = ([q for q in found if q != "customers"] if subject.customers else found) or found
+    elif name == "about":
+        found = cues.about(text)
+        found += ["everything"] if len(found) > 1 else []
+    elif name == "by":
+        found = _breakdowns(subject, shop)
+    else:
         return values
-    return _breakdowns(subject, shop)
+    before = _until(kin, lambda call: call["tool"] == tool.name and call.get(name) in found)
+    alike = [c[name] for k in before for c in k.calls if c["tool"] == tool.name and c.get(name) in values]
+    return list(dict.fromkeys([*found, *alike])) or values
 
 
 def without(schema: Mapping[str, Any], tool: str) -> dict[str, Any]:
@@ -170,12 +194,12 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _form(tool: Tool, subject: Subject, shop: Shop) -> dict[str, Any]:
+def _form(tool: Tool, subject: Subject, shop: Shop, kin: Sequence[Kin]) -> dict[str, Any]:
     properties: dict[str, Any] = {"tool": {"const": tool.name}}
     for name, schema in tool.parameters.items():
         kind = schema.get("x-entity")
         if "enum" in schema:
-            properties[name] = {"type": "string", "enum": _options(name, schema, subject, shop)}
+            properties[name] = {"type": "string", "enum": _options(tool, name, subject, shop, kin)}
         elif kind in _ENTITIES and len(subject.keys(kind)) > 1 and not (kind == "customer" and subject.each):
             properties[name] = {"type": "string", "enum": list(subject.keys(kind))}
     return _object(properties)
@@ -340,15 +364,15 @@ class Planner:
     """The planner's prompt of one shop, and its examples by similarity as the fallback."""
 
     def __init__(self, shop: Shop, encoder: TextEncoder, prompts: Prompts) -> None:
-        self._shop, self._encoder, self._prompts = shop, encoder, prompts
-        self._examples = prompts.examples("plan_examples")
-        self._vectors: np.ndarray | None = None
+        self._shop, self._prompts = shop, prompts
+        shown = prompts.examples("plan_examples")
+        self._examples = Examples([*shown, *prompts.bank()], encoder)
         dimensions = [d for d in TOOLS["measure"].parameters["by"]["enum"] if d != "none"]
         self.system = prompts.fill(
             "plan_system",
             tools="\n".join(f"- {tool.name}: {tool.describe}" for tool in TOOLS.values()),
             dimensions=", ".join([*dimensions, *shop.keys("attribute")]),
-            examples="\n".join(self._example(e) for e in self._examples),
+            examples="\n".join(self._example(e) for e in shown),
         )
 
     def _example(self, e: Mapping[str, Any]) -> str:
@@ -361,24 +385,22 @@ class Planner:
         )
         return [{"role": "system", "content": self.system}, {"role": "user", "content": question}]
 
-    def nearest(self, subject: Subject, schema: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the plan of the most similar example that the grammar allows (no LLM)."""
-        if self._vectors is None:
-            self._vectors = self._encoder.encode([e["q"] for e in self._examples])
-        listed = (schema or grammar(subject, self._shop))["properties"]["calls"]
+    def grammar(self, subject: Subject) -> dict[str, Any]:
+        """Return the JSON schema of this turn's plan."""
+        return grammar(subject, self._shop, self._examples.kin(subject.links)[:KIN])
+
+    def nearest(self, subject: Subject, failed: str = "") -> dict[str, Any]:
+        """Return the plan of the most similar example that the wording allows (no LLM). failed: a tool
+        that is out of the question."""
+        listed = without(grammar(subject, self._shop), failed)["properties"]["calls"]
         forms = {form["properties"]["tool"]["const"]: form["properties"] for form in listed["items"]["anyOf"]}
         # Small talk and refusals are for wording that speaks for no tool.
         usable = set(forms) - (set(PSEUDO) if cues.tools(subject.links.text) & set(forms) else set())
-        scores = self._vectors @ self._encoder.encode([_masked(subject.links.text)])[0]
-        for i in np.argsort(-scores):
-            calls = self._examples[int(i)]["calls"]
+        for example in self._examples.kin(subject.links):
+            calls = example.calls
             if len(calls) <= listed["maxItems"] and all(c["tool"] in usable for c in calls):
                 return {"calls": [_complete(c, forms[c["tool"]]) for c in calls]}
         return {"calls": [{"tool": "clarify"}]}
-
-
-def _masked(text: str) -> str:
-    return re.sub(r"\d+", "88", text)
 
 
 def _complete(call: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from agent import cues
@@ -14,7 +15,18 @@ Policy = Literal["handoff", "refuse_instructions", "refuse_price", "refuse_actio
 
 _HANDOFF, _THANKS = pattern("handoff"), pattern("thanks")
 _INSTRUCTIONS, _PRICE = pattern("refuse_instructions"), pattern("refuse_price")
+_QUOTED = pattern("quoted_speech")
 _ACTION, _PRIVATE = pattern("refuse_action"), pattern("refuse_private")
+
+
+def own_words(text: str) -> str:
+    """Return a question without what it quotes of others: quoted speech is nobody's instruction."""
+
+    def emptied(match: re.Match[str]) -> str:
+        quoted = next(g for g in match.groups() if g)
+        return match.group().replace(quoted, "“…”")
+
+    return _QUOTED.sub(emptied, text)
 
 
 def decide(text: str) -> Policy | None:

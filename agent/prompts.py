@@ -41,6 +41,11 @@ class Prompts:
         """Return the demonstrations in `name`.jsonl."""
         return [json.loads(line) for line in self._read(f"{name}.jsonl").splitlines() if line.strip()]
 
+    def bank(self) -> list[dict[str, Any]]:
+        """Return the planner's examples that are looked up and not shown: all plan_bank_*.jsonl."""
+        names = sorted(path.stem for path in self._folder.glob("plan_bank_*.jsonl"))
+        return [example for name in names for example in self.examples(name)]
+
     def advice(self) -> dict[str, list[dict[str, str]]]:
         """Return the next steps by tool: id, when (optional), en, zh."""
         return self._advice

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from agent import acting, answer, conversation, cues, describe, endings, policy, verify
+from agent.dictation import find_note
 from agent.errors import Cancelled, LLMError
 from agent.events import FactEvent, Grounding, Reply, Step, StepEvent, TokenEvent
 from agent.language import language_of
-from agent.plan import Call, Subject, bind, follows, grammar, without
+from agent.plan import Call, Subject, bind, follows, without
 from agent.turn import Services, Turn
 from tools import TOOLS
-from tools.base import Trace
+from tools.base import Access, Trace
 from tools.words import both, label, listing
 
 PLAN_TOKENS, ADVICE_TOKENS = 160, 20
@@ -43,7 +44,7 @@ class Steps:
             if (agreed := conversation.confirmed(turn.question, turn.memory)) is not None:
                 self._agreed(turn, agreed)
                 return
-            if decided := policy.decide(turn.question):
+            if decided := policy.decide(policy.own_words(turn.question)):
                 endings.decide(self._s, turn, decided)
                 return
             if policy.is_thanks(turn.question):
@@ -55,7 +56,8 @@ class Steps:
                 turn.calls = conversation.follow_up(turn.subject, turn.memory)
 
     def _read(self, turn: Turn) -> None:
-        links = conversation.resume(turn.question, turn.memory, self._s.linker)
+        asked = turn.question if find_note(turn.question) else policy.own_words(turn.question)
+        links = conversation.resume(asked, turn.memory, self._s.linker)
         reading = describe.read(
             links.text, self._s.linker, turn.memory, turn.role, turn.customer, turn.language
         )
@@ -85,24 +87,24 @@ class Steps:
 
     def _raw_plan(self, turn: Turn, asking: Subject, failed: Trace | None = None) -> dict[str, Any]:
         """Return a plan that keeps to the grammar; `failed` is a call that is to be replaced."""
-        schema = grammar(asking, self._s.shop)
-        if failed is not None:
-            schema = without(schema, failed.tool)
+        planner = self._s.planner
         if self._s.llm is None:
-            return self._s.planner.nearest(asking, schema)
+            return planner.nearest(asking, failed.tool if failed else "")
+        schema = planner.grammar(asking)
         before = conversation.before(asking, turn.memory)
         if failed is not None:
+            schema = without(schema, failed.tool)
             before += self._s.prompts.fill("plan_repair", tool=failed.tool, why=failed.again)
-        messages = self._s.planner.messages(asking, before)
+        messages = planner.messages(asking, before)
         try:
             raw, usage = self._s.llm.plan(messages, schema, max_tokens=PLAN_TOKENS, cancel=turn.cancel)
         except Cancelled:
             raise
         except LLMError:
             turn.unserved = True
-            return self._s.planner.nearest(asking, schema)
+            return planner.nearest(asking, failed.tool if failed else "")
         turn.spend(usage)
-        return raw if follows(raw, schema) else self._s.planner.nearest(asking, schema)
+        return raw if follows(raw, schema) else planner.nearest(asking, failed.tool if failed else "")
 
     # 3 act ---------------------------------------------------------------------------------
     def act(self, turn: Turn) -> None:
@@ -126,7 +128,9 @@ class Steps:
         """One more plan, without the call that failed; what fails again is said honestly."""
         with _timed(turn, "plan"):
             asking = conversation.for_planning(turn.subject)
-            turn.calls = [c for c in bind(self._raw_plan(turn, asking, failed), asking) if c.tool in TOOLS]
+            planned = bind(self._raw_plan(turn, asking, failed), asking)
+            # Nobody was asked about what this plan would change, so it may only read.
+            turn.calls = [c for c in planned if c.tool in TOOLS and TOOLS[c.tool].access is Access.READ]
         kept = [t for t in turn.traces if not t.again]
         with _timed(turn, "act"):
             self._run(turn)

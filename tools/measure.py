@@ -194,7 +194,7 @@ def _grouped(shop: Shop, asked: _Asked) -> ToolResult:
     return ToolResult(
         tuple(facts),
         table=_table(shop, spec, rows_shown, group) if wanted else None,
-        found=_found(spec, [row.key for row in (stated if asked.focus else ranked)]),
+        found=_found(spec, [row.key for row in stated]),
         full=result,
     )
 
