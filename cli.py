@@ -351,7 +351,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--shop", help=f"the shop's directory, or its name under var/ (default: {SAMPLE})")
         if model:
             sub.add_argument(
-                "--model", help="a model of the catalogue, a GGUF file, or the server's model name"
+                "--model",
+                help="a model of the catalogue, a GGUF file, a name on the hub (owner/name, or "
+                "hf:owner/name:file.gguf), or the server's model name",
             )
             sub.add_argument("--url", help="an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1")
         return sub

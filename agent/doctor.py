@@ -14,8 +14,9 @@ import psutil
 from packaging.requirements import Requirement
 
 import download
+from agent import hub
 from agent.errors import AgentError, ModelFileError
-from agent.models import CATALOGUE, ensure_model, stamped
+from agent.models import CATALOGUE, at_hand, ensure_model, stamped
 from agent.serving import connect, find_running
 from settings import Settings
 
@@ -90,7 +91,11 @@ def _memory(_: Settings) -> Finding:
 
 def _disk(settings: Settings) -> Finding:
     spec = CATALOGUE.get(settings.llm_model)
-    missing = spec.published.bytes if spec and not stamped(settings.cache / "models" / spec.file, spec) else 0
+    missing = (
+        spec.published.bytes
+        if spec and not stamped(settings.cache / "models" / spec.file, spec.published)
+        else 0
+    )
     needed = SPARE_DISK + 1.2 * missing
     free = shutil.disk_usage(_existing(settings.cache)).free
     return Finding(
@@ -123,14 +128,18 @@ def _model(settings: Settings) -> Finding:
     spec = CATALOGUE.get(settings.llm_model)
     if spec is not None:
         target = settings.cache / "models" / spec.file
-        detail = str(target) if stamped(target, spec) else f"{spec.name} is not fetched yet"
-        return Finding(
-            "model", stamped(target, spec), detail, "`shopkeeper run` or `shopkeeper llm` fetches it"
-        )
+        return _fetched(spec.name, target if stamped(target, spec.published) else None)
+    if hub.parse(settings.llm_model):
+        return _fetched(settings.llm_model, at_hand(settings.llm_model, settings.cache))
     try:
         return Finding("model", True, str(ensure_model(settings.llm_model, settings.cache, quiet=True)))
     except ModelFileError as error:
         return Finding("model", False, str(error), "set SHOPKEEPER_LLM_MODEL")
+
+
+def _fetched(name: str, held: Path | None) -> Finding:
+    detail = str(held) if held else f"{name} is not fetched yet"
+    return Finding("model", held is not None, detail, "`shopkeeper run` or `shopkeeper llm` fetches it")
 
 
 def _server(settings: Settings) -> Finding:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from agent import hub
 from agent.endpoint import Endpoint, Progress
 from agent.errors import LLMRejected, LLMUnavailable, ModelFileError
 from agent.models import CATALOGUE, ensure_model
@@ -102,6 +103,9 @@ def _vllm_model(settings: Settings, vllm: str, say: Progress) -> tuple[str, str]
     vLLM reads Hugging Face folders, so a GGUF file (a catalogue model is one) is dequantised into one first.
     """
     given = settings.llm_model
+    named = hub.parse(given)
+    if named and not named.file:
+        given = named.repo  # vLLM asks the hub itself
     path = Path(given).expanduser()
     if given in CATALOGUE or path.suffix == ".gguf":
         gguf = ensure_model(given, settings.cache, on_progress=say)

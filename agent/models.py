@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 import download
+from agent import hub
 from agent.errors import ModelFileError
 from download import DownloadError, Package, Published
 
 AnswerForm = Literal["clauses", "prose"]
-HUB = "https://huggingface.co"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class ModelSpec:
 
     @property
     def hub_url(self) -> str:
-        return f"{HUB}/{self.hub_repo}/resolve/main/{self.file}"
+        return f"{hub.HUB}/{self.hub_repo}/resolve/main/{self.file}"
 
 
 DEFAULT = ModelSpec(
@@ -70,7 +70,7 @@ def answer_form(model: str) -> AnswerForm:
 
     A model that nobody has evaluated is held to rendered clauses.
     """
-    spec = CATALOGUE.get(model)
+    spec = _spec(model)
     return spec.answer_form if spec else "clauses"
 
 
@@ -79,26 +79,66 @@ def ensure_model(
 ) -> Path:
     """Return a verified local GGUF file, downloaded into `cache`/models if need be.
 
-    A catalogue model's checksum is computed once and remembered with the file's size and time of change. A
-    path is accepted after its header has been read.
+    `name_or_path`: a model of the catalogue, a path, or a name on the hub (`owner/name`, `hf:owner/name:file.gguf`).
+    The checksum that our catalogue or the hub publishes is computed once and remembered with the file's size and
+    time of change. A path is accepted after its header has been read.
 
-    Raises ModelFileError, or download.DownloadError when a catalogue model cannot be fetched.
+    Raises ModelFileError, or download.DownloadError when a model cannot be fetched.
     """
-    spec = CATALOGUE.get(name_or_path)
+    if (held := at_hand(name_or_path, cache)) is not None:
+        return held
+    spec = _spec(name_or_path)
     if spec is None:
-        return _own_file(name_or_path)
+        name = hub.parse(name_or_path)
+        return _from_hub(name, cache, quiet, on_progress) if name else _own_file(name_or_path)
     target = cache / "models" / spec.file
-    if not stamped(target, spec):
+    if not stamped(target, spec.published):
         if on_progress and not target.exists():
             on_progress(f"Fetching the language model {spec.name} ({spec.published.bytes / 1e9:.1f} GB)")
         _fetch(spec, target, quiet)
-        _stamp(target, spec)
+        _stamp(target, spec.published)
+    return target
+
+
+def at_hand(name_or_path: str, cache: Path) -> Path | None:
+    """Return the verified file of a model of the catalogue or the hub that was fetched before; else None."""
+    spec = _spec(name_or_path)
+    if spec is not None:
+        target = cache / "models" / spec.file
+        return target if stamped(target, spec.published) else None
+    name = hub.parse(name_or_path)
+    if name is None:
+        return None
+    folder = name.folder(cache)
+    held = [p for p in sorted(folder.rglob(name.file or "*.gguf")) if stamped(p)] if folder.is_dir() else []
+    if not name.file:
+        held.sort(key=lambda path: hub.USUAL not in path.name.lower())
+    return held[0] if held else None
+
+
+def _spec(name: str) -> ModelSpec | None:
+    """The catalogue's model of this name, or of this name on the hub."""
+    given = hub.parse(name)
+    if name in CATALOGUE or given is None:
+        return CATALOGUE.get(name)
+    return next(
+        (s for s in CATALOGUE.values() if s.hub_repo == given.repo and given.file in ("", s.file)), None
+    )
+
+
+def _from_hub(name: hub.HubName, cache: Path, quiet: bool, on_progress: Callable[[str], None] | None) -> Path:
+    found = hub.look_up(name)
+    target = name.folder(cache) / found.file
+    if on_progress:
+        on_progress(f"Fetching {found.file} of {name.repo} ({found.published.bytes / 1e9:.1f} GB)")
+    download.fetch_url(target, found.url, found.published, quiet)
+    _stamp(target, found.published)
     return target
 
 
 def fingerprint(model: Path) -> str:
     """A text that changes with the model file: its published checksum, else its size and time of change."""
-    spec = next((s for s in CATALOGUE.values() if s.file == model.name and stamped(model, s)), None)
+    spec = next((s for s in CATALOGUE.values() if s.file == model.name and stamped(model, s.published)), None)
     if spec:
         return spec.published.sha256
     stat = model.stat()
@@ -121,21 +161,22 @@ def _stamp_file(target: Path) -> Path:
     return target.with_name(target.name + ".verified")
 
 
-def _identity(target: Path, spec: ModelSpec) -> dict[str, object]:
+def _identity(target: Path, sha256: str) -> dict[str, object]:
     stat = target.stat()
-    return {"sha256": spec.published.sha256, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    return {"sha256": sha256, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 
 
-def stamped(target: Path, spec: ModelSpec) -> bool:
-    """Whether the file was verified before and has not been touched since."""
+def stamped(target: Path, published: Published | None = None) -> bool:
+    """Whether the file was verified before (as the published one, where given) and has not been touched since."""
     try:
-        return json.loads(_stamp_file(target).read_text()) == _identity(target, spec)
-    except (OSError, ValueError):
+        stamp = json.loads(_stamp_file(target).read_text())
+        return stamp == _identity(target, published.sha256 if published else stamp["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _stamp(target: Path, spec: ModelSpec) -> None:
-    _stamp_file(target).write_text(json.dumps(_identity(target, spec)))
+def _stamp(target: Path, published: Published) -> None:
+    _stamp_file(target).write_text(json.dumps(_identity(target, published.sha256)))
 
 
 def _own_file(name_or_path: str) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from agent import state
+from agent import hub, state
 from agent.endpoint import SLOTS, Endpoint, Progress, Server, http_client, is_loopback, translated
 from agent.errors import LLMRejected, LLMUnavailable
 from agent.local_server import LocalServer
@@ -35,7 +35,8 @@ def connect(
     if (running := find_running(settings)) is not None:
         return running
     model = ensure_model(settings.llm_model, settings.cache, quiet=on_progress is None, on_progress=say)
-    name = settings.llm_model if settings.llm_model in CATALOGUE else model.stem
+    by_name = settings.llm_model in CATALOGUE or hub.parse(settings.llm_model)
+    name = settings.llm_model if by_name else model.stem
     say(f"Starting the language model {name}")
     server = LocalServer(model, name=name, var=settings.var, threads=settings.llm_threads, port=port).start()
     if share:

@@ -40,7 +40,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     threading.Thread(target=end_with_owner, args=(process,), daemon=True).start()
     try:
-        return process.wait()
+        ended = process.wait()
+        return 128 - ended if ended < 0 else ended  # a signal, told as shells do
     finally:
         end(process)
 
