@@ -38,7 +38,7 @@ _SOMEBODY = re.compile(
     r"\b(?:who|s?he|they|customers?|people|households?|shoppers?|to|does\s+\S+)\s+$", re.IGNORECASE
 )
 SPELLING, MEANING, MARGIN = 0.84, 0.62, 0.05
-WORD_SPELLING, SHORT_SPELLING = 0.8, 0.85
+WORD_SPELLING, SHORT_SPELLING = SPELLING, 0.85
 """How like a word of the names a misspelt word must be (difflib's ratio), beginning with the same letter."""
 
 
