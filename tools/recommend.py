@@ -79,8 +79,17 @@ def _fact(shop: Shop, customer: str, rank: int, rec: Recommendation) -> Fact:
     return Fact(
         names.customer(customer).en, "recommended", rec.product_id, "product",
         both(en=f"{rank}. {product.en}: {why['en']}.", zh=f"{rank}. {product.zh}：{why['zh']}。"),
-        names=product.all,
+        names=(*product.all, *_others(shop, rec)),
     )  # fmt: skip
+
+
+def _others(shop: Shop, rec: Recommendation) -> tuple[str, ...]:
+    """The names that the reason holds beside the product's own."""
+    if rec.reason == "together":
+        return names.product(shop, str(rec.evidence["because"])).all
+    if rec.reason == "alike":
+        return names.category(shop, str(rec.evidence["category"])).all
+    return ()
 
 
 def reason(shop: Shop, rec: Recommendation) -> Mapping[str, str]:

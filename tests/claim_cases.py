@@ -1,0 +1,235 @@
+"""True sentences about the corner shop, put as a person would put them, with the facts that they cite.
+
+Each fact sheet is one tool's real answer; a citation [n] is the n-th fact of its sheet.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from agent.events import Language
+from tests import corner
+from tools import TOOLS
+from tools.base import Fact
+
+SHEETS: dict[str, tuple[str, dict[str, Any], str, str]] = {
+    "profile": ("profile", {"customer": "0", "about": "everything"}, "What do we know about customer 0?", "0号顾客是个什么样的顾客？"),
+    "stopped": ("profile", {"customer": "7", "about": "everything"}, "Tell me about customer 7.", "介绍一下7号顾客。"),
+    "recommend": ("recommend", {"customer": "0", "n": 3}, "What should we offer customer 0?", "该给0号顾客推荐什么？"),
+    "new": ("recommend", {"customer": "0", "new_only": True}, "What new things might customer 0 like?", "0号顾客可能会喜欢哪些没买过的商品？"),
+    "explain": ("explain_preference", {"customer": "0", "category": "DIAPERS"}, "Why does customer 0 buy diapers?", "0号顾客为什么会买尿布与一次性用品？"),
+    "similar": ("similar_customers", {"customer": "0", "n": 3}, "Who shops like customer 0?", "谁和0号顾客相似？"),
+    "segments": ("segments", {}, "Which segments are there?", "有哪些分群？"),
+    "segment": ("segment", {"segment": "2"}, "What sets Shoppers of olives and cheese apart?", "OLIVES、奶酪偏好客群有什么特点？"),
+    "audience": ("audience", {"category": "WINE", "n": 30}, "Who should get the wine coupon?", "葡萄酒的优惠券该发给谁？"),
+    "together": ("bought_with", {"category": "DIAPERS", "n": 3}, "What is bought with diapers?", "尿布与一次性用品常和什么一起买？"),
+    "campaign": ("campaign", {"campaign": "1"}, "How did Campaign 1 do?", "活动1的效果如何？"),
+    "categories": ("measure", {"quantity": "spend", "by": "category", "n": 4}, "Which categories sell best?", "哪些品类卖得最好？"),
+    "weekdays": ("measure", {"quantity": "baskets", "by": "weekday"}, "On which weekday do people come?", "星期几来的人最多？"),
+    "milk": ("measure", {"quantity": "spend", "by": "none", "filters": {"category": ["MILK"], "customer": ["0"]}}, "How much did customer 0 spend on milk?", "0号顾客在牛奶上花了多少？"),
+    "wine": ("measure", {"quantity": "customers", "by": "none", "filters": {"category": ["WINE"]}}, "How many customers bought wine?", "多少顾客买过葡萄酒？"),
+    "basket": ("measure", {"quantity": "mean_basket", "by": "segment"}, "What does a trip bring in by segment?", "各分群平均每次消费多少？"),
+    "search": ("search_products", {"text": "milk", "n": 3}, "Which milk do we have?", "有哪些牛奶？"),
+}  # fmt: skip
+
+ENGLISH: list[tuple[str, str]] = [
+    ("profile", "Customer 0 is a member of the segment “Shoppers of infant formula and baby food” [1]."),
+    ("profile", "Customer 0 has spent $727.00 over 60 trips [2]."),
+    ("profile", "In total, customer 0 spent $727.00 from January 1, 2024 to August 27, 2024 [2], an average of $12.12 per trip [2]."),
+    ("profile", "Customer 0 made 60 trips [2] and spends about $12 a trip on average [2]."),
+    ("profile", "Their last visit was on August 24, 2024, 3 days before the data ends [3]."),
+    ("profile", "They usually come every 4 days [3]."),
+    ("profile", "Bread, buns & rolls accounts for $125.00, or 17.2% of customer 0's spending [4], followed by Baby food at $123.00 [5]."),
+    ("profile", "Customer 0 spent $123.00 on baby food, which is 2.4 times the usual share [5]."),
+    ("profile", "Customer 0 spent more on Bread, buns & rolls than on Baby food [4][5]."),
+    ("profile", "There is a chance of more than 99% that customer 0 buys Milk within the next 30 days [8]."),
+    ("profile", "Customer 0 is aged 25-34 [7]."),
+    ("stopped", "Customer 7 spent $95.00 on 9 trips, averaging $10.56 per visit [2]."),
+    ("stopped", "Customer 7 last visited on April 5, 2024, which is 144 days before the data ends [3]."),
+    ("stopped", "No age, income or household details are known for this customer [7]."),
+    ("stopped", "The likelihood that customer 7 buys eggs in the next 30 days is 21% [8]."),
+    ("recommend", "Offer Red milk, which they bought on 10 trips, about every 24 days [1]."),
+    ("recommend", "I would recommend Red milk (#p45) because it was bought on 10 trips [1]."),
+    ("recommend", "The second pick is Red eggs, bought 13 times, last 23 days before the data ends [2]."),
+    ("new", "Red cat toys (#p25) goes well with Red cat litter (#p20), which they buy [1]."),
+    ("new", "165 baskets in the shop held both Red cat toys and Red cat litter [1]."),
+    ("new", "Green cat litter is popular, as 62 customers bought it [2]."),
+    ("explain", "The chance that customer 0 buys Diapers & disposables within the next 30 days is over 99%, compared with 40% for all customers [1]."),
+    ("explain", "What raises this chance: they bought it on 36 trips in all, against an average of 8.1 for all customers [2]."),
+    ("similar", "Customer 5 is the most similar to customer 0, with a similarity of 0.89 [1]."),
+    ("similar", "Customer 45 follows with a similarity of 0.87 to customer 0 [2]."),
+    ("segments", "Our 200 customers are divided into 3 segments [1]."),
+    ("segments", "The largest segment is “Shoppers of infant formula and baby food” with 80 customers, or 40.0% of all customers [2]."),
+    ("segments", "Shoppers of olives and cheese has 60 customers [3] and stands out with Canned olives, Wine and Cheese [3]."),
+    ("segments", "Shoppers of infant formula and baby food is larger than Shoppers of olives and cheese [2][3]."),
+    ("segment", "Shoppers of olives and cheese has 60 customers, which is 30.0% of all customers [1]."),
+    ("segment", "On average, its customers spent $385.35 each [2]."),
+    ("segment", "Wine makes up 16.9% of its spending, 3.2 times the share over all customers [4]."),
+    ("audience", "Send it to these 30 customers out of 200 eligible ones for Wine: about 29.6 are expected to buy within 30 days [1]."),
+    ("audience", "The chance is 31.0% for all customers, but 98.6% in this audience for Wine [2]."),
+    ("audience", "Customer 180 has bought it on 36 trips and is more than 99% likely to buy [3]."),
+    ("together", "58.2% of the baskets with Diapers & disposables also contain Baby food [1]."),
+    ("together", "Infant formula appears in 59.3% of baskets with Diapers & disposables, 2.4 times as often as in all baskets [2]."),
+    ("campaign", "Campaign 1 ran from January 31, 2024 to March 1, 2024 and reached 200 customers [1]."),
+    ("campaign", "20 customers redeemed 20 coupons, which is a redemption rate of 10.0% [2]."),
+    ("categories", "Milk is the top category with $13,815 in sales, 17.9% of the total [2]."),
+    ("categories", "Customers spent about $14,000 on Milk [2] and $11,150 on Eggs [3]."),
+    ("categories", "Milk ($13,815), Eggs ($11,150) and Bread, buns & rolls ($11,148) [2][3][4]."),
+    ("categories", "More was spent on Milk than on Eggs [2][3]."),
+    ("categories", "All customers together spent $77,079 from January 1, 2024 to August 27, 2024 [1]."),
+    ("weekdays", "Tuesday has the most trips, 995, which is 14.6% of the total [2]."),
+    ("milk", "Customer 0 spent $121.00 on milk between January 1, 2024 and August 27, 2024 [1], which is 16.6% of their spending [2]."),
+    ("wine", "96 customers bought Wine [1], that is 48.0% of the 200 customers who bought anything [2]."),
+    ("basket", "Customers spend $11.32 per trip on average [1]."),
+    ("search", "White milk (#p49) usually costs $6.00 [1]."),
+]  # fmt: skip
+
+CHINESE: list[tuple[str, str]] = [
+    ("profile", "0号顾客是“INFANT FORMULA、BABY FOOD偏好客群”分群的顾客[1]。"),
+    ("profile", "0号顾客一共到店60次，总共消费$727.00[2]。"),
+    ("profile", "0号顾客平均每次消费约$12[2]。"),
+    ("profile", "0号顾客最近一次到店是2024年8月24日[3]，通常每4天来一次[3]。"),
+    ("profile", "0号顾客在婴儿食品上花费$123.00，占其消费的16.9%[5]。"),
+    ("profile", "0号顾客在面包与小面包上的消费比婴儿食品多[4][5]。"),
+    ("profile", "未来30天内，0号顾客购买牛奶的概率超过99%[8]。"),
+    ("stopped", "7号顾客到店9次，共消费$95.00，平均每次$10.56[2]。"),
+    ("stopped", "该顾客最近一次到店是在数据截止日前144天[3]。"),
+    ("stopped", "没有该顾客的年龄、收入或家庭资料[7]。"),
+    ("recommend", "推荐Red milk，因为顾客买过10次，约每24天一次[1]。"),
+    ("recommend", "其次推荐Red eggs（#p55），买过13次[2]。"),
+    ("new", "Red cat toys可以与其购买过的Red cat litter搭配[1]。"),
+    ("new", "Green cat litter是热门商品，有62位顾客买过[2]。"),
+    ("explain", "0号顾客未来30天内购买尿布与一次性用品的概率超过99%，而全体顾客平均为40%[1]。"),
+    ("explain", "提高该概率的原因是总共在36次购物中买过，全部顾客平均为8.1次[2]。"),
+    ("similar", "与0号顾客最相似的是5号顾客，相似度为0.89[1]。"),
+    ("segments", "200位顾客一共分为3个分群[1]。"),
+    ("segments", "最大的分群是INFANT FORMULA、BABY FOOD偏好客群，有80位顾客，占40.0%[2]。"),
+    ("segments", "OLIVES、奶酪偏好客群有60位顾客[3]。"),
+    ("segment", "该分群有60位顾客，占全部顾客的30.0%[1]。"),
+    ("segment", "葡萄酒占该分群消费的16.9%，是全体顾客占比的3.2倍[4]。"),
+    ("audience", "建议向这30位顾客发送葡萄酒优惠，预计其中约29.6位会在30天内购买[1]。"),
+    ("audience", "180号顾客的购买概率超过99%，买过36次[3]。"),
+    ("together", "在含尿布与一次性用品的购物篮中，58.2%也包含婴儿食品[1]。"),
+    ("campaign", "活动1发送给了200位顾客[1]，其中20位顾客兑换了20张优惠券[2]。"),
+    ("categories", "牛奶的消费额最高，为$13,815，占总数的17.9%[2]。"),
+    ("categories", "顾客在牛奶上的消费额高于鸡蛋[2][3]。"),
+    ("categories", "鸡蛋排名第二，为$11,150[3]。"),
+    ("weekdays", "星期二到店次数最多，为995次，占14.6%[2]。"),
+    ("milk", "0号顾客在牛奶上共消费$121.00[1]，占其总消费额的16.6%[2]。"),
+    ("wine", "共有96位顾客购买了葡萄酒[1]，占有过购买的200位顾客的48.0%[2]。"),
+    ("basket", "OLIVES、奶酪偏好客群平均每次消费$11.38，是3个分群中最高的[2]。"),
+    ("search", "White milk通常售价$6.00，属于牛奶[1]。"),
+]  # fmt: skip
+
+
+# Written after the verifier was made, by somebody who did not look at its words: how it does on what it was
+# not made for.
+UNSEEN_ENGLISH: list[tuple[str, str]] = [
+    ("profile", "Over 60 trips, customer 0 spent a total of $727.00 [2]."),
+    ("profile", "Diapers & disposables come to $122.00 [6], 16.8% of their spending [6]."),
+    ("profile", "Customer 0 came most recently on August 24, 2024 [3]."),
+    ("profile", "The share of spending that goes to Baby food is 16.9%, 2.4 times the usual share [5]."),
+    ("stopped", "Customer 7 spent $24.00 on eggs, or 25.3% of their spending [4]."),
+    ("stopped", "We do not know the age, income or household details of customer 7 [7]."),
+    ("recommend", "Red bread comes third: customer 0 bought it on 20 trips, roughly every 10 days [3]."),
+    ("recommend", "Start with Red milk, last bought 3 days before the data ends [1]."),
+    ("new", "Customer 0 might like Red olives, because they go with Red cheese, which they buy [3]."),
+    ("similar", "Customers 5 and 0 both buy much Baby food [1]."),
+    ("segments", "The biggest group, Shoppers of infant formula and baby food, has 80 customers [2]."),
+    ("segments", "These customers fall into three segments [1]."),
+    ("segment", "Cheese accounts for 17.0% of the spending of Shoppers of olives and cheese [5]."),
+    ("audience", "Next comes customer 189 with 38 trips [4]."),
+    ("campaign", "In Campaign 1, 10.0% of those who received it redeemed a coupon [2]."),
+    ("categories", "Eggs come second with $11,150 [3]."),
+    ("categories", "At $13,815, Milk is the best-selling category [2]."),
+    ("weekdays", "The busiest weekday is Tuesday with 995 trips [2]."),
+    ("wine", "Nearly half of the customers who bought anything bought Wine, 48.0% [2]."),
+    ("basket", "With $11.38 a trip on average, Shoppers of olives and cheese spend the most [2]."),
+]  # fmt: skip
+UNSEEN_CHINESE: list[tuple[str, str]] = [
+    ("profile", "0号顾客的总消费为$727.00，共到店60次[2]。"),
+    ("profile", "尿布与一次性用品占其消费的16.8%，金额为$122.00[6]。"),
+    ("profile", "0号顾客大约每4天来一次[3]。"),
+    ("stopped", "7号顾客在未来30天内购买鸡蛋的可能性为21%[8]。"),
+    ("stopped", "7号顾客最后一次到店是2024年4月5日[3]。"),
+    ("recommend", "首先推荐Red milk，该顾客买过10次[1]。"),
+    ("similar", "5号顾客与0号顾客最为相似[1]。"),
+    ("segments", "顾客共分为三个分群[1]。"),
+    ("segment", "奶酪占该分群消费的17.0%[5]。"),
+    ("together", "婴儿食品出现在58.2%的含尿布与一次性用品的购物篮中[1]。"),
+    ("campaign", "活动1的兑换率为10.0%[2]。"),
+    ("categories", "消费额最高的品类是牛奶，达到$13,815[2]。"),
+    ("categories", "牛奶占总消费额的17.9%[2]。"),
+    ("weekdays", "星期二的到店次数是995次[2]。"),
+    ("wine", "购买葡萄酒的顾客共有96位[1]。"),
+]  # fmt: skip
+
+FALSE: list[tuple[str, Language, str]] = [
+    ("profile", "en", "Customer 0 spent $12.12 on 60 trips, $727.00 a trip on average [2]."),
+    ("profile", "en", "Customer 0 spent $727.00 a trip on average [2]."),
+    ("profile", "en", "Customer 0 spent $12.12 [2]."),
+    ("profile", "en", "Customer 0 last came 4 days before the data ends and usually comes every 3 days [3]."),
+    ("profile", "en", "Customer 0 spent $125.00 [4]."),
+    ("profile", "en", "Customer 0 spent $125.00 on Baby food [4]."),
+    ("profile", "en", "Customer 0 bought Milk [8]."),
+    ("profile", "en", "Customer 0 will buy Milk within the next 30 days [8]."),
+    ("profile", "en", "17.2% of customers bought Bread, buns & rolls [4]."),
+    ("profile", "en", "Customer 0 spent less on Bread, buns & rolls than on Baby food [4][5]."),
+    ("profile", "en", "Customer 0 loves Baby food [5]."),
+    ("profile", "en", "Customer 0 is a loyal customer [2]."),
+    ("profile", "en", "Customer 0 spent $727.00 and is very loyal."),
+    ("profile", "en", "Customer 0 spent $727.00 [99]."),
+    ("profile", "en", "Customer 0 spent $125.00 on Bread, buns & rolls and $123.00 on Diapers & disposables [4][5]."),
+    ("profile", "en", "Customer 0 spent $123.00 on Bread, buns & rolls and $125.00 on Baby food [4][5]."),
+    ("profile", "en", "Baby food makes 2.4 times the usual spending [5]."),
+    ("stopped", "en", "Age, income and household details are known of customer 7 [7]."),
+    ("new", "en", "Customer 0 bought Red cat toys [1]."),
+    ("new", "en", "Red cat litter goes with Red cat toys, which they buy [1]."),
+    ("explain", "en", "The chance is 40% that customer 0 buys Diapers & disposables within the next 30 days [1]."),
+    ("explain", "en", "This lowers it: bought on 36 trips in all (all customers: 8.1) [2]."),
+    ("explain", "en", "Customer 0 bought it on 8.1 trips, all customers on 36 [2]."),
+    ("similar", "en", "Customer 0 is in “Shoppers of infant formula and baby food” [1]."),
+    ("segments", "en", "The 200 customers fall into these four segments [1]."),
+    ("segments", "en", "The largest segment is Shoppers of olives and cheese with 60 customers [3]."),
+    ("segments", "en", "The smallest segment is Shoppers of cat food and cat toys [4]."),
+    ("segments", "en", "Shoppers of olives and cheese is larger than Shoppers of infant formula and baby food [2][3]."),
+    ("segment", "en", "Its customers spent $385.35 from January 1, 2024 to August 27, 2024 [2]."),
+    ("audience", "en", "200 customers are expected to buy Wine within 30 days [1]."),
+    ("audience", "en", "For Wine, the chance over all customers is 98.6% [2]."),
+    ("together", "en", "58.2% of the baskets with Baby food also contain Diapers & disposables [1]."),
+    ("campaign", "en", "Campaign 1 was redeemed by 200 customers [1]."),
+    ("campaign", "en", "20 customers redeemed 20 coupons because they love Campaign 1 [2]."),
+    ("categories", "en", "Eggs is the top category with $11,150 [3]."),
+    ("categories", "en", "Milk brought $13,815 in 2023 [2]."),
+    ("categories", "en", "More was spent on Eggs than on Milk [2][3]."),
+    ("categories", "en", "Customer 0 spent $13,815 on Milk [2]."),
+    ("categories", "en", "Milk ($11,150), Eggs ($13,815) [2][3]."),
+    ("wine", "en", "96 customers bought Wine [1], that is 48.0% of all trips [2]."),
+    ("milk", "en", "Customer 0 spent $727.00 on Milk [2]."),
+    ("basket", "en", "Customers spent $11.32 [1]."),
+    ("profile", "zh", "0号顾客共消费$12.12，到店60次，平均每次$727.00[2]。"),
+    ("profile", "zh", "0号顾客没有消费$727.00[2]。"),
+    ("profile", "zh", "0号顾客会购买牛奶[8]。"),
+    ("profile", "zh", "0号顾客非常忠诚，共消费$727.00[2]。"),
+    ("explain", "zh", "0号顾客未来30天内购买尿布与一次性用品的概率为40%[1]。"),
+    ("explain", "zh", "降低该概率的因素：总共在36次购物中买过（全部顾客平均8.1次）[2]。"),
+    ("segments", "zh", "最大的分群是OLIVES、奶酪偏好客群[3]。"),
+    ("segments", "zh", "200位顾客分为四个分群[1]。"),
+    ("together", "zh", "在含婴儿食品的购物篮中，58.2%也包含尿布与一次性用品[1]。"),
+    ("categories", "zh", "顾客在牛奶上的消费额低于鸡蛋[2][3]。"),
+    ("categories", "zh", "0号顾客在牛奶上消费$13,815[2]。"),
+    ("campaign", "zh", "活动1有200位顾客兑换[1]。"),
+]  # fmt: skip
+
+
+@cache
+def sheet(name: str) -> tuple[Fact, ...]:
+    """The facts of a sheet, as the tool gives them."""
+    tool, args, _, _ = SHEETS[name]
+    return TOOLS[tool].run(corner.shop(), args).facts
+
+
+def question(name: str, language: Language) -> str:
+    """The question that a sheet answers."""
+    return SHEETS[name][3 if language == "zh" else 2]
