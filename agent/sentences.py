@@ -9,9 +9,7 @@ from dataclasses import dataclass
 _CITED = re.compile(r"(?:\s*[\[【]\s*\d+(?:\s*[,，、]\s*\d+)*\s*[\]】])+")
 _NUMBER = re.compile(r"\d+")
 # A sentence ends at a full stop after which no citation comes any more, or at a line's end.
-_END = re.compile(
-    r"(?:(?<!\d)[.](?=\s)|(?<=\d)[.](?=\s)|[!?。！？](?:[”\"’）)]*))(?:\s*[\[【][\d,，、\s]+[\]】])*[。.]?"
-)
+_END = re.compile(r"(?:[.](?=\s)|[!?。！？][”\"’）)]*)(?:[ \t]*[\[【][\d,，、 ]+[\]】])*[。.]?")
 _LIST_MARK = re.compile(r"^\s*(?:(\d+)[.、)](?=\s|\D)|[-•–]\s)\s*")
 
 
@@ -68,7 +66,7 @@ def _cut(held: str) -> int | None:
         if 0 <= line < m.start():
             break
         rest = held[m.end() :]
-        follows = rest.lstrip(" ")
+        follows = rest.lstrip(" \t")
         if not follows:
             break  # a citation may still come
         if follows[0] in "[【":
