@@ -17,6 +17,7 @@ _DIMENSIONS, _ATTRIBUTES, _ABOUT = patterns("dimensions"), patterns("attributes"
 _GROUPING, _SHARE, _SEVERAL = pattern("grouping"), pattern("share"), pattern("several")
 _AFTER_EN, _BEFORE_EN = pattern("thing_after_en"), pattern("thing_before_en")
 _AFTER_ZH, _BEFORE_ZH = pattern("thing_after_zh"), pattern("thing_before_zh")
+_ASKS_ONE = pattern("asks_one")
 _JOINED = pattern("joined")
 _THEY, _ONE = pattern("each_of_them"), pattern("one_person")
 _COMPLAINT, _GROWTH, _SHOP_WIDE = pattern("complaint"), pattern("growth"), pattern("shop_wide")
@@ -45,7 +46,7 @@ def quantities(text: str) -> list[str]:
         strong = _QUANTITIES["spend"].search(
             re.sub(r"\bhow\s+much\b|\btop\b|\bshare\b|\bmoney\b|占\w?", "", text)
         )
-        return special if not strong or special[0] in ("redemptions", "received") else found
+        return special if not strong else found
     return found
 
 
@@ -86,6 +87,11 @@ def asks_share(text: str) -> bool:
 def is_shop_wide(text: str) -> bool:
     """Whether a text speaks of the whole shop."""
     return bool(_SHOP_WIDE.search(text))
+
+
+def asks_one(text: str) -> bool:
+    """Whether a text may ask for one figure."""
+    return bool(_ASKS_ONE.search(text))
 
 
 def asks_growth(text: str) -> bool:

@@ -98,7 +98,7 @@ def _described(
     args: dict[str, Any] = {}
     needs: tuple[str, ...] = ()
     if tool == "measure":
-        _take_over(inside, outside)
+        _take_over(inside, outside, kind)
         quantities = cues.quantities(phrase)
         quantity = next(
             (q for q in quantities if q in ("baskets", "units", "redemptions", "mean_basket")), "spend"
@@ -119,6 +119,10 @@ def _described(
         args = {target[0]: target[1], "n": n}
         if segments := inside.links.keys("segment") or outside.keys("segment"):
             args["segment"] = segments[0]
+    elif tool == "bought_with":
+        if not inside.keys("category"):
+            return None
+        args = {"category": inside.keys("category")[0]}
     elif tool in ("similar_customers", "profile"):
         customers = inside.customers or outside.customers
         if not customers and "customer" not in known:
@@ -138,10 +142,11 @@ def _handed_over(kind: str, outside: Links) -> int | None:
     return None
 
 
-def _take_over(inside: Subject, outside: Links) -> None:
-    """Customer-side filters outside the phrase say whose best ones are meant: "of segment B"."""
-    for key in outside.things.pop("segment", []):
-        inside.links.add("segment", key)
+def _take_over(inside: Subject, outside: Links, kind: str) -> None:
+    """Filters outside the phrase say whose best ones are meant ("of segment B"), or of what."""
+    for side in ("segment",) if kind == "customer" else ("segment", "department", "brand"):
+        for key in outside.things.pop(side, []):
+            inside.links.add(side, key)
     for attribute, values in outside.attributes.items():
         inside.links.attributes.setdefault(attribute, []).extend(values)
     outside.attributes.clear()

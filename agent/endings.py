@@ -12,6 +12,7 @@ from tools.words import day, label
 
 _FOREIGN = 0.45
 """A term whose nearest name is further than this (cosine) has nothing to do with the shop."""
+_THINGS = ("category", "department", "type", "product", "brand", "segment", "campaign")
 _NEEDS_THING = frozenset({"measure", "audience", "bought_with", "explain_preference"})
 
 
@@ -43,6 +44,9 @@ def settle(s: Services, turn: Turn) -> None:
         _outside(s, turn, stated[0].text)
     elif links.pronoun and not turn.subject.has("customer") and not _of_others(turn):
         turn.end("clarify", s.say(turn, "which_customer"), {"need": "customer", "question": links.text})
+    elif links.same_thing and not any(turn.subject.has(kind) for kind in _THINGS):
+        pending = {"need": "choice", "question": links.text, "things": []}
+        turn.end("clarify", s.say(turn, "which_category"), pending)
 
 
 def _of_others(turn: Turn) -> bool:
@@ -60,7 +64,7 @@ def review(s: Services, turn: Turn) -> None:
         if links.ambiguous:
             _which(s, turn)
             return
-        named = any(links.keys(k) for k in ("category", "department", "type", "product", "brand", "segment"))
+        named = any(links.keys(k) for k in _THINGS if k != "campaign")
         if not named and (unknown := [t for t in links.terms if cues.is_thing(links.text, t)]):
             _unknown_term(s, turn, unknown[0])
             return

@@ -182,7 +182,9 @@ def _breakdowns(subject: Subject, shop: Shop) -> list[str]:
     found = [d for d in found if d not in counted] or ["none"]
     # A thing that is named alone narrows the figure; what is not named is what to break it down by.
     kept = [d for d in found if d not in fixed] if set(found) - fixed - {"none"} else found
-    return kept if cues.asks_share(text) or set(kept) - fixed else ["none"]
+    if not (cues.asks_share(text) or set(kept) - fixed):
+        return ["none"]
+    return list(dict.fromkeys([*kept, "none"])) if cues.asks_one(text) and not several else kept
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
@@ -388,6 +390,27 @@ class Planner:
     def grammar(self, subject: Subject) -> dict[str, Any]:
         """Return the JSON schema of this turn's plan."""
         return grammar(subject, self._shop, self._examples.kin(subject.links)[:KIN])
+
+    def certain(self, subject: Subject) -> dict[str, Any] | None:
+        """Return the plan of a question whose wording leaves one only, where the example most like it agrees:
+        there is nothing left for a model to choose."""
+        kin = self._examples.kin(subject.links)[:KIN]
+        listed = grammar(subject, self._shop, kin)["properties"]["calls"]
+        forms = [
+            f["properties"]
+            for f in listed["items"]["anyOf"]
+            if f["properties"]["tool"]["const"] not in PSEUDO
+        ]
+        if (
+            listed["maxItems"] > 1
+            or len(forms) != 1
+            or [c["tool"] for c in kin[0].calls] != [forms[0]["tool"]["const"]]
+        ):
+            return None
+        values = {name: schema["enum"] for name, schema in forms[0].items() if "enum" in schema}
+        if any(len(v) > 1 for v in values.values()):
+            return None
+        return {"calls": [{"tool": forms[0]["tool"]["const"]} | {name: v[0] for name, v in values.items()}]}
 
     def nearest(self, subject: Subject, failed: str = "") -> dict[str, Any]:
         """Return the plan of the most similar example that the wording allows (no LLM). failed: a tool

@@ -90,6 +90,8 @@ class Steps:
         planner = self._s.planner
         if self._s.llm is None:
             return planner.nearest(asking, failed.tool if failed else "")
+        if failed is None and (sure := planner.certain(asking)) is not None:
+            return sure
         schema = planner.grammar(asking)
         before = conversation.before(asking, turn.memory)
         if failed is not None:
