@@ -118,7 +118,8 @@ def advice_messages(
     prompts: Prompts, question: str, facts: Sequence[Fact], steps: Sequence[NextStep], language: Language
 ) -> list[dict[str, str]]:
     """Return the chat messages that ask which next step suits."""
-    digest = " ".join(_RANKED.sub("", f.text[language]) for f in facts[:_DIGEST])
+    own = [f for f in facts if not f.quoted]  # what others wrote never gets into a prompt
+    digest = " ".join(_RANKED.sub("", f.text[language]) for f in own[:_DIGEST])
     listed = "\n".join(
         f"{letter}. {step.text}" for letter, step in zip(string.ascii_lowercase, steps, strict=False)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -99,7 +99,9 @@ class Steps:
             before += self._s.prompts.fill("plan_repair", tool=failed.tool, why=failed.again)
         messages = planner.messages(asking, before)
         try:
-            raw, usage = self._s.llm.plan(messages, schema, max_tokens=PLAN_TOKENS, cancel=turn.cancel)
+            raw, usage = self._s.llm.plan(
+                messages, schema, max_tokens=PLAN_TOKENS, cancel=turn.cancel, on_progress=_telling(turn)
+            )
         except Cancelled:
             raise
         except LLMError:
@@ -239,6 +241,11 @@ class Steps:
             for citation, fact in zip(turn.draft.citations, turn.draft.facts, strict=True)
         ]
         return verify.Checked(sum(c.claims for c in found), sum(c.supported for c in found))
+
+
+def _telling(turn: Turn) -> Callable[[Mapping[str, str]], None]:
+    """What is called when the asker has to wait for the server."""
+    return lambda text: turn.emit(StepEvent(turn.words(text)))
 
 
 def _step(trace: Trace) -> Step:

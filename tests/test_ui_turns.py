@@ -20,12 +20,12 @@ def test_a_turn_hands_on_every_event_in_order() -> None:
     conversation = Conversations().open()
     said: list[Event] = [TokenEvent(str(i)) for i in range(500)]
     said.append(FinalEvent(Reply("x", "en", "answer")))
-    assert _all(conversation.begin(TurnView("q", "en"), lambda: iter(said)).batches()) == said
+    assert _all(conversation.begin(TurnView("q", "en"), lambda _: iter(said)).batches()) == said
 
 
 def test_a_failure_is_raised_after_what_came_before_it() -> None:
     agent = FakeAgent(pause_s=0)
-    turn = Conversations().open().begin(TurnView("q", "en"), lambda: agent.stream("fail"))
+    turn = Conversations().open().begin(TurnView("q", "en"), lambda _: agent.stream("fail"))
     seen: list[Event] = []
     batches = turn.batches()
     with pytest.raises(RuntimeError, match="secret"):
@@ -37,16 +37,14 @@ def test_a_failure_is_raised_after_what_came_before_it() -> None:
 def test_a_stopped_turn_ends_and_closes_the_agent_s_stream() -> None:
     closed, begun = threading.Event(), threading.Event()
 
-    def endless() -> Iterator[Event]:
-        try:
-            while True:
-                begun.set()
-                yield TokenEvent("x")
-        finally:
-            closed.set()
+    def waiting(cancel: threading.Event) -> Iterator[Event]:
+        begun.set()
+        assert cancel.wait(5)  # as a model server is waited for: no event comes meanwhile
+        closed.set()
+        yield TokenEvent("x")
 
     conversation = Conversations().open()
-    turn = conversation.begin(TurnView("q", "en"), endless)
+    turn = conversation.begin(TurnView("q", "en"), waiting)
     assert begun.wait(5)
     conversation.stop()
     assert len(_all(turn.batches())) == 0
@@ -57,7 +55,7 @@ def test_a_conversation_answers_one_question_at_a_time() -> None:
     agent = FakeAgent(pause_s=0.01)
     conversation = Conversations().open()
     turns = [
-        conversation.begin(TurnView(q, "en"), lambda q=q: agent.stream(q)) for q in ("one", "two", "three")
+        conversation.begin(TurnView(q, "en"), lambda _, q=q: agent.stream(q)) for q in ("one", "two", "three")
     ]
     assert isinstance(_all(turns[-1].batches())[-1], FinalEvent)
     assert agent.most_running == 1

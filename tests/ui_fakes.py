@@ -130,7 +130,12 @@ class FakeAgent:
         self.forgotten.append(session)
 
     def stream(
-        self, question: str, role: str = "service", customer: str | None = None, session: str | None = None
+        self,
+        question: str,
+        role: str = "service",
+        customer: str | None = None,
+        session: str | None = None,
+        cancel: threading.Event | None = None,
     ) -> Iterator[Event]:
         asked = SimpleNamespace(
             question=question, role=role, customer=customer, session=session, closed=False

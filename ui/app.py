@@ -242,7 +242,7 @@ class Page:
             return
         known = customer if customer and self.shop.has_customer(str(customer)) else None
         view = TurnView(question, of_question(question))
-        stream = partial(self.agent.stream, question, role=role, customer=known, session=conversation.session)
+        stream = partial(self.agent.stream, question, role, known, conversation.session)
         turn = conversation.begin(view, stream)
         try:
             yield self._drawn(conversation) | {

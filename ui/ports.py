@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -36,5 +37,6 @@ class Assistant(Protocol):
         role: Role = "service",
         customer: str | None = None,
         session: str | None = None,
+        cancel: threading.Event | None = None,
     ) -> Iterator[Event]: ...
     def forget(self, session: str) -> None: ...

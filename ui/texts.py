@@ -128,6 +128,9 @@ TOOLS: dict[str, tuple[str, str]] = {
     "bought_with": ("bought together", "连带购买"),
     "campaign": ("campaign results", "活动效果"),
     "measure": ("figures from the purchases", "购买数据统计"),
+    "notes": ("notes", "备注"),
+    "add_note": ("a note to keep", "添加备注"),
+    "erase_note": ("notes to erase", "删除备注"),
 }
 
 # Templates; {customer} and {category} are filled with ones that the opened shop really has.

@@ -81,10 +81,15 @@ class TurnView:
             line.done = True
 
 
-class Turn:
-    """One run of `stream` in a thread; `stop` ends it at its next event."""
+Streaming = Callable[[threading.Event], Iterator[Event]]
+"""Begins a turn; it ends early once the event is set."""
 
-    def __init__(self, stream: Callable[[], Iterator[Event]], one_at_a_time: threading.Lock) -> None:
+
+class Turn:
+    """One run of `stream` in a thread. `stop` ends it at its next event, and sets the event that the
+    stream was given, so that what it waits for ends as well."""
+
+    def __init__(self, stream: Streaming, one_at_a_time: threading.Lock) -> None:
         self._stream, self._lock = stream, one_at_a_time
         self._out: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._stopped = threading.Event()
@@ -126,7 +131,7 @@ class Turn:
     def _pump(self) -> None:
         if self.stopped:
             return
-        events = self._stream()
+        events = self._stream(self._stopped)
         try:
             for event in events:
                 if self.stopped:
@@ -151,7 +156,7 @@ class Conversation:
     current: Turn | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self, view: TurnView, stream: Callable[[], Iterator[Event]]) -> Turn:
+    def begin(self, view: TurnView, stream: Streaming) -> Turn:
         """Start a turn; the one before it is stopped if it still runs."""
         self.stop()
         self.turns.append(view)
