@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from agent.plan import MAX_EACH, Call, Found, leaves
+from agent.binding import leaves
+from agent.subject import MAX_EACH, Call, Found
 from customers.shop import Shop
 from tools import TOOLS
 from tools.base import CannotDo, Trace, TryAgain

@@ -14,10 +14,11 @@ from types import MappingProxyType
 from typing import Any, TypedDict
 
 from agent import cues
+from agent.binding import filters
 from agent.events import Language, Role
 from agent.link import Linker, Links
-from agent.plan import MAX_EACH, Call, Described, Subject, filters
 from agent.prompts import pattern
+from agent.subject import MAX_EACH, Call, Described, Subject
 from tools import TOOLS
 from tools.base import Access, Trace
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agent import conversation, cues
+from agent.binding import count_for, filters
 from agent.events import Language, Role
 from agent.link import Linker, Links
-from agent.plan import Call, Described, Found, Subject, count_for, filters
 from agent.prompts import pattern, patterns
+from agent.subject import Call, Described, Found, Subject
 from tools import TOOLS
 
 _FORMS = {tuple(name.split("/")): form for name, form in patterns("described").items()}

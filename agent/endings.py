@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent import answer, conversation, cues, policy
 from agent.events import Handoff, Language
-from agent.plan import PSEUDO, Call
+from agent.subject import PSEUDO, Call
 from agent.turn import Services, Turn
 from tools import TOOLS
 from tools.base import Access, CannotDo

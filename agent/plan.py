@@ -7,86 +7,23 @@ possible value are bound by code, so the model chooses just the tool and its opt
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
 from agent import cues
 from agent.examples import Examples, Kin
-from agent.links import Links
 from agent.prompts import Prompts
+from agent.subject import ENTITIES, MAX_CALLS, PSEUDO, Subject
 from customers.ports import TextEncoder
 from customers.shop import Shop
 from tools import TOOLS
 from tools.base import Access, Tool
 
-PSEUDO = ("clarify", "chat", "refuse", "handoff")
-MAX_CALLS = 4
 KIN = 5
 """How many examples most like a question are open to its plan."""
 _CLOSE = 0.8
 """An example this like a question (cosine) shows how many calls it needs."""
-MAX_EACH = 5
-"""How many keys at most a call is run for, each."""
-_ENTITIES = ("customer", "category", "product", "segment", "campaign")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One planned tool call with all its arguments bound."""
-
-    tool: str
-    args: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An argument that an earlier call of the plan gives: the first `n` keys of a kind that call number
-    `call` finds."""
-
-    call: int
-    kind: str
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """A thing that the question describes instead of naming it ("our three best customers"): the call
-    that finds it, and how many are meant. An argument of the call may in turn be a described kind."""
-
-    kind: str
-    call: Call
-    n: int
-    needs: tuple[str, ...] = ()
-    """Kinds whose described thing the call takes as an argument."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What the turn is about after memory was merged into the links."""
-
-    links: Links
-    customers: list[str]
-    categories: list[str]
-    derived: list[str] = field(default_factory=list)
-    """Categories that only stand in for a named product type, for tools that take no type."""
-    at_hand: bool = False
-    """The customer was neither named nor pointed to, but is the one that the asker has picked."""
-    described: Mapping[str, Described] = field(default_factory=dict)
-    """By kind, what another call is to find."""
-    each: bool = False
-    """The customers are meant one by one ("them")."""
-
-    def has(self, kind: str) -> bool:
-        """Whether a thing of this kind was named or described."""
-        return bool(self.keys(kind)) or kind in self.described
-
-    def keys(self, kind: str) -> list[str]:
-        """Return the keys that an argument of this kind may take."""
-        if kind == "customer":
-            return self.customers
-        return (self.categories or self.derived) if kind == "category" else self.links.keys(kind)
 
 
 def allowed(subject: Subject) -> list[Tool]:
@@ -202,7 +139,7 @@ def _form(tool: Tool, subject: Subject, shop: Shop, kin: Sequence[Kin]) -> dict[
         kind = schema.get("x-entity")
         if "enum" in schema:
             properties[name] = {"type": "string", "enum": _options(tool, name, subject, shop, kin)}
-        elif kind in _ENTITIES and len(subject.keys(kind)) > 1 and not (kind == "customer" and subject.each):
+        elif kind in ENTITIES and len(subject.keys(kind)) > 1 and not (kind == "customer" and subject.each):
             properties[name] = {"type": "string", "enum": list(subject.keys(kind))}
     return _object(properties)
 
@@ -220,123 +157,6 @@ def _fits(call: Mapping[str, Any], form: Mapping[str, Any] | None) -> bool:
     if form is None or call.keys() != form.keys():
         return False
     return all(call[name] in schema["enum"] for name, schema in form.items() if "enum" in schema)
-
-
-def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
-    """Return the calls of a plan, each argument that code decides filled in, repeated calls once, and
-    before each call those that find what it takes."""
-    calls: list[Call] = []
-    for item in raw.get("calls", []):
-        name = item["tool"]
-        if name in PSEUDO:
-            calls.append(Call(name))
-            continue
-        for call in _bound(TOOLS[name], {k: v for k, v in item.items() if k != "tool"}, subject):
-            if call not in calls:
-                calls.append(call)
-    real = [c for c in calls if c.tool not in PSEUDO]
-    return _with_finders((real or calls[:1])[:MAX_CALLS], subject)
-
-
-def _with_finders(calls: list[Call], subject: Subject) -> list[Call]:
-    """Put the calls that find what is described in front, each once."""
-    wanted: list[str] = []
-    for call in calls:
-        wanted += [v.kind for v in leaves(call.args) if isinstance(v, Found)]
-    order: list[str] = []
-
-    def place(kind: str) -> None:
-        for needed in subject.described[kind].needs:
-            place(needed)
-        if kind not in order:
-            order.append(kind)
-
-    for kind in wanted:
-        place(kind)
-    numbers = {kind: i for i, kind in enumerate(order)}
-    return [_numbered(c, numbers) for c in [*(subject.described[k].call for k in order), *calls]]
-
-
-def _numbered(call: Call, numbers: Mapping[str, int]) -> Call:
-    def number(value: Any) -> Any:
-        if isinstance(value, Found):
-            return Found(numbers[value.kind], value.kind, value.n)
-        return {k: number(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-    return Call(call.tool, {k: number(v) for k, v in call.args.items()})
-
-
-def leaves(args: Mapping[str, Any]) -> list[Any]:
-    """Return the values of a call's arguments, those inside its filters as well."""
-    inner = args.get("filters")
-    return [*args.values(), *(inner.values() if isinstance(inner, Mapping) else ())]
-
-
-_UNPLACED = -1
-"""The number of a call before the finders are put in front."""
-
-
-def _bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> Iterable[Call]:
-    links, args = subject.links, dict(chosen)
-    for name, schema in tool.parameters.items():
-        kind = schema.get("x-entity")
-        if kind in _ENTITIES and name not in args:
-            if len(subject.keys(kind)) == 1:
-                args[name] = subject.keys(kind)[0]
-            elif kind in subject.described:
-                args[name] = Found(_UNPLACED, kind, subject.described[kind].n)
-        elif kind == "all":
-            args[name] = filters(subject)
-        elif schema.get("x-count") and (n := count_for(tool, args, links)):
-            args[name] = n
-        elif literal := schema.get("x-literal"):
-            args[name] = getattr(links, literal)
-        elif schema.get("x-note") and links.note_number is not None:
-            args[name] = links.note_number
-        elif schema.get("x-amount") and links.amounts:
-            args[name] = links.amounts[0].as_argument()
-        elif (modifier := schema.get("x-modifier")) and modifier in links.modifiers:
-            args[name] = True
-    calls = [Call(tool.name, args)]
-    if subject.each and tool.parameters.get("customer", {}).get("x-entity") == "customer":
-        calls = [Call(tool.name, args | {"customer": key}) for key in subject.customers[:MAX_EACH]]
-    if not any(s.get("x-period") for s in tool.parameters.values()) or not links.periods:
-        return calls
-    return [
-        Call(c.tool, c.args | {"start": p.start.isoformat(), "end": p.end.isoformat()})
-        for c in calls
-        for p in links.periods
-    ]
-
-
-_COUNTS = {"recommend": "product", "audience": "customer", "similar_customers": "customer",
-           "search_products": "product", "bought_with": "category", "campaign": "campaign"}  # fmt: skip
-"""What the number of each tool's results counts; `measure` counts what it is broken down by."""
-
-
-def count_for(tool: Tool, args: Mapping[str, Any], links: Links) -> int | None:
-    """Return the number in the question that counts this tool's results."""
-    wanted = _COUNTS.get(tool.name) or args.get("by")
-    same = [n for n, what in zip(links.counts, links.counted, strict=False) if what == wanted]
-    open_ = [n for n, what in zip(links.counts, links.counted, strict=False) if not what]
-    return next(iter([*same, *open_, *links.counts]), None)
-
-
-_FILTERED = frozenset({"customer", "category", "product", "segment"})
-
-
-def filters(subject: Subject) -> dict[str, Any]:
-    """Return everything linked as `measure` filters."""
-    found: dict[str, Any] = {kind: list(keys) for kind, keys in subject.links.things.items() if keys}
-    if subject.categories:
-        found["category"] = list(subject.categories)
-    if subject.customers and not (subject.at_hand and cues.is_shop_wide(subject.links.text)):
-        found["customer"] = list(subject.customers)
-    for kind in _FILTERED & subject.described.keys() - found.keys():
-        found[kind] = Found(_UNPLACED, kind, subject.described[kind].n)
-    if subject.links.attributes:
-        found["attributes"] = {k: list(v) for k, v in subject.links.attributes.items()}
-    return found
 
 
 def named(subject: Subject) -> str:

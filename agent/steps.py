@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from agent import acting, answer, conversation, cues, describe, endings, policy, verify
+from agent.binding import bind
 from agent.dictation import find_note
 from agent.errors import Cancelled, LLMError
 from agent.events import FactEvent, Grounding, Reply, Step, StepEvent, TokenEvent
 from agent.language import language_of
-from agent.plan import Call, Subject, bind, follows, without
+from agent.plan import follows, without
+from agent.subject import Call, Subject
 from agent.turn import Services, Turn
 from tools import TOOLS
 from tools.base import Access, Trace

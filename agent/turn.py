@@ -13,8 +13,9 @@ from agent.events import Event, Handoff, Kind, Language, Role, Usage
 from agent.lexicon import Lexicon
 from agent.link import Linker, Links
 from agent.llm import LLM
-from agent.plan import Call, Planner, Subject
+from agent.plan import Planner
 from agent.prompts import Prompts
+from agent.subject import Call, Subject
 from customers.shop import Shop
 from customers.values import Name
 from tools.base import Trace

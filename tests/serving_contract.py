@@ -17,13 +17,15 @@ from typing import Any
 import httpx
 import pytest
 
+from agent.binding import bind
 from agent.errors import Cancelled, LLMRejected, LLMTimeout, LLMUnavailable, OutputCutOff
 from agent.lexicon import Lexicon
 from agent.link import Linker
 from agent.llm import LLM
-from agent.plan import Planner, Subject, bind, follows, grammar
+from agent.plan import Planner, follows, grammar
 from agent.prompts import default_prompts
 from agent.serving import Endpoint
+from agent.subject import Subject
 from customers.encoder import MultilingualEncoder
 from tests import corner
 

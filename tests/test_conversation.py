@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent import Agent, Reply, conversation, plan
+from agent import Agent, Reply, binding, conversation
 from agent.lexicon import Lexicon
 from agent.link import Linker
 from customers.encoder import MultilingualEncoder
@@ -194,4 +194,4 @@ def test_the_customer_at_hand_does_not_narrow_a_figure_of_the_whole_shop(
     lexicon = Lexicon(corner.shop(), MultilingualEncoder())
     links = Linker(corner.shop(), lexicon).link(question)
     asked = conversation.subject(links, {}, "service", "3")
-    assert plan.filters(asked).get("customer") == whose
+    assert binding.filters(asked).get("customer") == whose

@@ -10,7 +10,7 @@ import pytest
 
 from agent import Agent, Reply
 from agent.acting import run_all
-from agent.plan import Call, Found
+from agent.subject import Call, Found
 from customers.measure import Dimension, Measure, Quantity
 from tests import corner
 from tests.fakes import ScriptedLLM
@@ -62,7 +62,7 @@ def test_the_best_customers_are_found_first(ask: Any, question: str, n: int):
     first, *others = called(reply)
     assert first[0] == "measure"
     assert others == [("recommend", customer) for customer in spenders(n)]
-    assert {"1. ", "recommend"} and all(f"ustomer {c}" in reply.answer or f"{c}号" in reply.answer for c in spenders(n))
+    assert all(f"ustomer {c}" in reply.answer or f"{c}号" in reply.answer for c in spenders(n))
 
 
 @pytest.mark.parametrize("question", ["Recommend cheese to the two customers who spend most on milk",

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from agent.binding import bind
 from agent.lexicon import Lexicon
 from agent.link import Linker
-from agent.plan import MAX_CALLS, PSEUDO, Planner, Subject, bind, follows, grammar
+from agent.plan import Planner, follows, grammar
 from agent.prompts import default_prompts
+from agent.subject import MAX_CALLS, PSEUDO, Subject
 from customers.encoder import MultilingualEncoder
 from tests import corner
 from tools import TOOLS, WRITE_TOOLS

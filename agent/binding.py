@@ -1,0 +1,129 @@
+"""From a plan to calls: the program fills in every argument that the model does not choose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from agent import cues
+from agent.links import Links
+from agent.subject import ENTITIES, MAX_CALLS, MAX_EACH, PSEUDO, Call, Found, Subject
+from tools import TOOLS
+from tools.base import Tool
+
+
+def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
+    """Return the calls of a plan, each argument that code decides filled in, repeated calls once, and
+    before each call those that find what it takes."""
+    calls: list[Call] = []
+    for item in raw.get("calls", []):
+        name = item["tool"]
+        if name in PSEUDO:
+            calls.append(Call(name))
+            continue
+        for call in _bound(TOOLS[name], {k: v for k, v in item.items() if k != "tool"}, subject):
+            if call not in calls:
+                calls.append(call)
+    real = [c for c in calls if c.tool not in PSEUDO]
+    return _with_finders((real or calls[:1])[:MAX_CALLS], subject)
+
+
+def _with_finders(calls: list[Call], subject: Subject) -> list[Call]:
+    """Put the calls that find what is described in front, each once."""
+    wanted: list[str] = []
+    for call in calls:
+        wanted += [v.kind for v in leaves(call.args) if isinstance(v, Found)]
+    order: list[str] = []
+
+    def place(kind: str) -> None:
+        for needed in subject.described[kind].needs:
+            place(needed)
+        if kind not in order:
+            order.append(kind)
+
+    for kind in wanted:
+        place(kind)
+    numbers = {kind: i for i, kind in enumerate(order)}
+    return [_numbered(c, numbers) for c in [*(subject.described[k].call for k in order), *calls]]
+
+
+def _numbered(call: Call, numbers: Mapping[str, int]) -> Call:
+    def number(value: Any) -> Any:
+        if isinstance(value, Found):
+            return Found(numbers[value.kind], value.kind, value.n)
+        return {k: number(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+    return Call(call.tool, {k: number(v) for k, v in call.args.items()})
+
+
+def leaves(args: Mapping[str, Any]) -> list[Any]:
+    """Return the values of a call's arguments, those inside its filters as well."""
+    inner = args.get("filters")
+    return [*args.values(), *(inner.values() if isinstance(inner, Mapping) else ())]
+
+
+_UNPLACED = -1
+"""The number of a call before the finders are put in front."""
+
+
+def _bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> Iterable[Call]:
+    links, args = subject.links, dict(chosen)
+    for name, schema in tool.parameters.items():
+        kind = schema.get("x-entity")
+        if kind in ENTITIES and name not in args:
+            if len(subject.keys(kind)) == 1:
+                args[name] = subject.keys(kind)[0]
+            elif kind in subject.described:
+                args[name] = Found(_UNPLACED, kind, subject.described[kind].n)
+        elif kind == "all":
+            args[name] = filters(subject)
+        elif schema.get("x-count") and (n := count_for(tool, args, links)):
+            args[name] = n
+        elif literal := schema.get("x-literal"):
+            args[name] = getattr(links, literal)
+        elif schema.get("x-note") and links.note_number is not None:
+            args[name] = links.note_number
+        elif schema.get("x-amount") and links.amounts:
+            args[name] = links.amounts[0].as_argument()
+        elif (modifier := schema.get("x-modifier")) and modifier in links.modifiers:
+            args[name] = True
+    calls = [Call(tool.name, args)]
+    if subject.each and tool.parameters.get("customer", {}).get("x-entity") == "customer":
+        calls = [Call(tool.name, args | {"customer": key}) for key in subject.customers[:MAX_EACH]]
+    if not any(s.get("x-period") for s in tool.parameters.values()) or not links.periods:
+        return calls
+    return [
+        Call(c.tool, c.args | {"start": p.start.isoformat(), "end": p.end.isoformat()})
+        for c in calls
+        for p in links.periods
+    ]
+
+
+_COUNTS = {"recommend": "product", "audience": "customer", "similar_customers": "customer",
+           "search_products": "product", "bought_with": "category", "campaign": "campaign"}  # fmt: skip
+"""What the number of each tool's results counts; `measure` counts what it is broken down by."""
+
+
+def count_for(tool: Tool, args: Mapping[str, Any], links: Links) -> int | None:
+    """Return the number in the question that counts this tool's results."""
+    wanted = _COUNTS.get(tool.name) or args.get("by")
+    same = [n for n, what in zip(links.counts, links.counted, strict=False) if what == wanted]
+    open_ = [n for n, what in zip(links.counts, links.counted, strict=False) if not what]
+    return next(iter([*same, *open_, *links.counts]), None)
+
+
+_FILTERED = frozenset({"customer", "category", "product", "segment"})
+
+
+def filters(subject: Subject) -> dict[str, Any]:
+    """Return everything linked as `measure` filters."""
+    found: dict[str, Any] = {kind: list(keys) for kind, keys in subject.links.things.items() if keys}
+    if subject.categories:
+        found["category"] = list(subject.categories)
+    if subject.customers and not (subject.at_hand and cues.is_shop_wide(subject.links.text)):
+        found["customer"] = list(subject.customers)
+    for kind in _FILTERED & subject.described.keys() - found.keys():
+        found[kind] = Found(_UNPLACED, kind, subject.described[kind].n)
+    if subject.links.attributes:
+        found["attributes"] = {k: list(v) for k, v in subject.links.attributes.items()}
+    return found
