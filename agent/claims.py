@@ -59,6 +59,8 @@ class Reading:
     literals: list[str] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)
     open: str = ""
+    short: bool = False
+    """Whether a product is named without its size: fit to offer it, too loose for a figure."""
 
     def has(self, *meanings: str) -> bool:
         """Whether the text has any of these meanings."""
@@ -121,9 +123,13 @@ class Names:
     def __init__(self, facts: Iterable[Fact], lexicon: Lexicon) -> None:
         self._lexicon = lexicon
         self._forms: dict[str, set[str]] = {}
+        self._short: dict[str, set[str]] = {}
         self._cache: dict[tuple[str, Language], Reading] = {}
         for fact in facts:
             self._learn(fact)
+        for form in self._forms.keys() & self._short.keys():
+            del self._short[form]  # the whole name of something else
+        self._forms |= self._short
         forms = sorted(self._forms, key=len, reverse=True)
         parts = [rf"(?<![A-Za-z\d]){re.escape(f)}(?![\d]|(?a:[a-z]))" if f.isascii() else
                  rf"(?<!\d){re.escape(f)}(?![\d])" for f in forms]  # fmt: skip
@@ -149,6 +155,9 @@ class Names:
             keys |= self._forms.get(form.lower(), set()) or self._keys_of(form)
         for form in forms:
             for written in {form, _PRODUCT.sub("", form), form.replace("&", "and")}:
+                short = written.split(",")[0].lower()
+                if _PRODUCT.search(form) and 2 < len(short) < len(written):
+                    self._short.setdefault(short, set()).update(keys)
                 if len(written) > 1:
                     self._forms.setdefault(written.lower(), set()).update(keys)
 
@@ -219,6 +228,7 @@ class Names:
                 keys = self._forms.get(m.group().lower(), {m.group().lower()})
                 if own := _PRODUCT_ID.match("".join(rest), end):
                     keys, end = {f"#{own[1].lower()}"} & keys or {f"#{own[1].lower()}?"}, own.end()
+                reading.short |= m.group().lower() in self._short and end == m.end()
                 take(keys, m.start(), end)
         for m in re.finditer(r"#((?a:\w+))", "".join(rest)):
             take({f"#{m[1].lower()}"}, m.start(), m.end())
@@ -246,8 +256,11 @@ def _customers(text: str) -> list[Mark]:
     for pattern in (_CUSTOMER_EN, _CUSTOMER_ZH, _CUSTOMER_ZH_AFTER):
         for m in pattern.finditer(text):
             if not any(f.start < m.end() and m.start() < f.end for f in found):
-                keys = frozenset(f"customer:{i.lower()}" for i in _EACH_ID.findall(m[1]))
-                found.append(Mark(keys, m.start(), m.end()))
+                ids = list(_EACH_ID.finditer(text, m.start(1), m.end(1)))
+                for i, one in enumerate(ids):  # a mark for each, so that a list can be told apart
+                    start = m.start() if i == 0 else one.start()
+                    end = m.end() if i + 1 == len(ids) else one.end()
+                    found.append(Mark(frozenset({f"customer:{one.group().lower()}"}), start, end))
     return found
 
 

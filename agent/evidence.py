@@ -56,6 +56,12 @@ class Evidence:
     rules: dict[str, Any]
     rivals: list[Fact] = field(default_factory=list)
 
+    @property
+    def own(self) -> frozenset[str]:
+        """What the fact's sentence is first of all about: the head of a row, the product of an offer."""
+        heads = [r.names[0].keys for r in self.readings.values() if r.names]
+        return frozenset(k for keys in heads for k in keys)
+
 
 def evidence(fact: Fact, names: Names, others: Sequence[Fact]) -> Evidence:
     """Read a fact. `others` are the facts given beside it: rivals make an omitted name ambiguous."""
@@ -108,7 +114,8 @@ def _known(readings: dict[Language, Reading], fact: Fact) -> list[Known]:
             i = _twin(found, taken, f)
             if i is None or language == next(iter(readings)):
                 bare: set[Language] = {language} if f.weak or not f.unit else set()
-                found.append(Known(f, {f.unit} - {""}, bare, sure | maybe, sure | maybe, bases, needs))
+                must = (sure | maybe) & (_near(reading, f) | {"among"})
+                found.append(Known(f, {f.unit} - {""}, bare, must, sure | maybe, bases, needs))
                 continue
             taken.add(i)
             k = found[i]
@@ -130,6 +137,15 @@ def _known(readings: dict[Language, Reading], fact: Fact) -> list[Known]:
             k.must |= {"share"} & said or {"often"} & said
             k.may |= {"share", "often"}
     return found
+
+
+def _near(reading: Reading, f: Figure) -> set[str]:
+    """What qualifies a figure of a fact within its own clause."""
+    cuts = [m.span() for m in _CLAUSE_END.finditer(reading.open)]
+    start = max((end for _, end in cuts if end <= f.start), default=0)
+    end = min((begin for begin, _ in cuts if begin >= f.end), default=len(reading.open))
+    inside = [m for m in reading.meanings if within(m, [(start, end)])]
+    return {_QUALIFIED[k] for m in inside for k in m.keys if k in _QUALIFIED}
 
 
 def _twin(found: Sequence[Known], taken: set[int], f: Figure) -> int | None:

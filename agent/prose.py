@@ -22,6 +22,8 @@ from tools.base import Fact
 
 SHOWN = 20
 """Facts that the model sees; the rest of a long list is the table's."""
+_RECALLED = 5
+"""Facts that are shown again for a sentence that cites none."""
 PROSE_TOKENS, REWRITE_TOKENS = 320, 200
 _MARKDOWN = re.compile(r"\*\*|__|`|^#+ ", re.M)
 
@@ -113,9 +115,9 @@ def _rewrite(
 
 
 def _fault(sentence: Sentence, facts: Mapping[int, Fact], language: Language) -> str:
-    cited = [n for n in dict.fromkeys(sentence.cited) if n in facts] or list(facts)[:SHOWN]
-    shown = " ".join(f"[{n}] {facts[n].text[language]}" for n in cited)
-    return f"- {sentence.text.strip()}\n  It {sentence.why}. Facts: {shown}"
+    cited = [n for n in dict.fromkeys(sentence.cited) if n in facts] or list(facts)[:_RECALLED]
+    shown = "\n".join(f"[{n}] {facts[n].text[language]}" for n in cited)
+    return f"Sentence: {sentence.text.strip()}\nWrong: it {sentence.why}.\nFacts:\n{shown}\n"
 
 
 class _Draft:
@@ -136,7 +138,7 @@ class _Draft:
         if not re.search(r"\w", text) or any(_same(text, part) for part in self._parts):
             return False
         checked = self._verifier.check(text)
-        if not checked.supported and not checked.cited:
+        if not checked.supported:
             checked = self._verifier.citing(text) or checked
         if not checked.supported:
             self.failed.append(checked)

@@ -54,6 +54,8 @@ def _places(reading: Reading) -> dict[str, list[int]]:
 def _symmetric(reading: Reading, proof: Evidence) -> frozenset[str]:
     """The names that may change places: a likeness or a companionship holds both ways, as long as
     nothing else is said of one of the two; a customer who is the subject stands anywhere."""
+    if proof.fact.predicate == "bought_with" and not reading.figures:
+        return reading.keys  # bought together is bought together; only a share has a direction
     alike = proof.fact.predicate == "similar_to"
     if alike or proof.fact.predicate == "recommended":
         apart = reading.has("belong", "segment", "buy") or any(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-_CITED = re.compile(r"(?:\s*[\[【]\s*\d+(?:\s*[,，、]\s*\d+)*\s*[\]】])+")
+CITED = re.compile(r"(?:\s*[\[【]\s*\d+(?:\s*[,，、]\s*\d+)*\s*[\]】])+")
 _NUMBER = re.compile(r"\d+")
 # A sentence ends at a full stop after which no citation comes any more, or at a line's end.
 _END = re.compile(r"(?:[.](?=\s)|[!?。！？][”\"’）)]*)(?:[ \t]*[\[【][\d,，、 ]+[\]】])*[。.]?")
@@ -24,7 +24,7 @@ class Segment:
 def segments(sentence: str) -> list[Segment]:
     """Split a sentence at its citations: each belongs to what stands before it."""
     found, at = [], 0
-    for m in _CITED.finditer(sentence):
+    for m in CITED.finditer(sentence):
         numbers = tuple(int(n) for n in _NUMBER.findall(m.group()))
         found.append(Segment(sentence[at : m.start()], numbers))
         at = m.end()

@@ -44,6 +44,7 @@ def unsupported(reading: Reading, proof: Evidence, said: Said) -> str | None:
     """Return why a fact does not support a statement, or None when it does."""
     return (
         _names_wrong(reading, proof)
+        or _short_wrong(reading)
         or _words_wrong(reading, proof)
         or _meanings_wrong(reading, proof, said)
         or figures_wrong(reading, proof)
@@ -81,6 +82,11 @@ def _names_wrong(reading: Reading, proof: Evidence) -> str | None:
         if wrong or not name.keys & proof.held:
             return f"names “{reading.text[name.start : name.end].strip()}”, which the fact does not name"
     return None
+
+
+def _short_wrong(reading: Reading) -> str | None:
+    loose = reading.short and bool(reading.figures or reading.days)
+    return "gives a figure of a product without its whole name" if loose else None
 
 
 def _words_wrong(reading: Reading, proof: Evidence) -> str | None:

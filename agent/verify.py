@@ -23,7 +23,7 @@ from agent.evidence import Evidence, evidence
 from agent.language import language_of
 from agent.lexicon import PART, Lexicon
 from agent.prompts import pattern
-from agent.sentences import Segment, list_mark, segments, split
+from agent.sentences import CITED, Segment, list_mark, segments, split
 from agent.support import Said, after, unsupported
 from tools.base import Fact
 
@@ -153,19 +153,25 @@ class Verifier:
         return found
 
     def citing(self, sentence: str) -> Sentence | None:
-        """Return an uncited sentence with the number of the one fact that supports it, checked like any
-        other; None where no fact does, or several different ones do."""
+        """Return a sentence with the numbers of the facts that support it in the place of its own, checked
+        like any other: the first one fact that does, else those of everything it names; else None."""
+        sentence = CITED.sub("", sentence)
         body = sentence.rstrip()
         end = re.search(r"[.!?。！？]*$", body)
         stem, stop = (body[: end.start()], body[end.start() :]) if end else (body, "")
         tail = sentence[len(body) :]
-        for n in self._proofs:
-            written = f"{stem} [{n}]{stop}{tail}"
+        for numbers in self._candidates(sentence):
+            written = f"{stem} {''.join(f'[{n}]' for n in numbers)}{stop}{tail}"
             found, said = self._check(written, self._said)
             if found.supported:
                 self._said = said
                 return found
         return None
+
+    def _candidates(self, sentence: str) -> list[list[int]]:
+        keys = self._names.read(sentence, self._language).keys
+        named = [n for n, p in self._proofs.items() if p.own & keys]
+        return [*([n] for n in self._proofs), *([named] if 1 < len(named) <= _CITED else [])]
 
     def _check(self, sentence: str, said: Said) -> tuple[Sentence, Said]:
         number, body = list_mark(sentence.strip())
@@ -240,7 +246,7 @@ class Verifier:
             if len(proofs) == 2 and compared(reading, proofs[0], proofs[1]):
                 return None, replace(said, subject=frozenset(), keys=reading.keys)
             return "compares what the facts do not, or the other way round", said
-        text = counted(reading, proofs)
+        text = _each_customer(counted(reading, proofs), self._names)
         reading = self._names.read(text, self._language)
         if reading.has("high", "low") and {min(p.ranks, default=0) for p in proofs} != set(
             range(1, len(proofs) + 1)
@@ -263,6 +269,15 @@ class Verifier:
                     if reached is not None:
                         return reached
         return None
+
+
+def _each_customer(text: str, names: Names) -> str:
+    """ "Customers 5 and 45" as "Customers 5 and customer 45", for a list is taken apart."""
+    for mark in reversed(names.read(text, "en").names):
+        if any(k.startswith("customer:") for k in mark.keys) and text[mark.start : mark.end][:1].isdigit():
+            bare = re.fullmatch(r"[\w-]+", text[mark.start : mark.end], re.A)
+            text = f"{text[: mark.start]}customer {text[mark.start :]}" if bare else text
+    return text
 
 
 def _parts(text: str, reading: Reading) -> list[str]:

@@ -63,7 +63,7 @@ def test_a_false_sentence_never_leaves_and_is_written_again_once():
     again = llm.asked[1][1][-1]["content"]
     assert FALSE in again
     assert sheet("profile")[1].text["en"] in again
-    assert "$728.00" in again.split("It says", 1)[1]
+    assert "$728.00" in again.split("Wrong: it says", 1)[1]
 
 
 def test_what_fails_twice_is_dropped():
