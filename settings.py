@@ -22,6 +22,8 @@ class Settings:
 
     shop: directory of the built shop. cache: downloads that outlive `var/` (models, sample data).
     llm_url: base URL of an OpenAI-compatible server (".../v1"); None starts the local server.
+    answer_form: "clauses" (rendered facts) or "prose" (the model's own words, verified); "" takes what the
+    model's catalogue entry says.
     llm_model: a name of the model catalogue, a path to a GGUF file, or the server's model name.
     """
 
@@ -37,6 +39,7 @@ class Settings:
     llm_model: str = field(
         default_factory=lambda: os.environ.get("SHOPKEEPER_LLM_MODEL") or "qwen2.5-coder-1.5b"
     )
+    answer_form: str = field(default_factory=lambda: os.environ.get("SHOPKEEPER_ANSWER_FORM", ""))
     llm_threads: int = field(
         default_factory=lambda: int(os.environ.get("SHOPKEEPER_LLM_THREADS") or os.cpu_count() or 2)
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from agent.events import Citation, Language, Offer
 from agent.prompts import Prompts
+from agent.verify import TABLE
 from tools.base import Fact, Table, Trace
 
 _RANKED = re.compile(r"^\d+\. ")
@@ -67,8 +68,25 @@ def _state(draft: Draft, trace: Trace, language: Language) -> None:
         n, cells = len(draft.citations) + 1, result.table.rows[language]
         text = "; ".join(" – ".join(row) for row in cells)
         draft.citations.append(Citation(n, trace.tool, text, [list(row) for row in cells]))
-        draft.facts.append(Fact("table", "rows", None, "", {language: text}))
+        draft.facts.append(Fact("table", TABLE, None, "", {language: text}))
         _block(draft, [*table_lines(result.table, language), "", f"[{n}]"])
+
+
+def beside_prose(traces: Sequence[Trace], draft: Draft, language: Language) -> list[str]:
+    """Return what stands below an answer in the model's own words: what could not be done, what others
+    wrote (no model sees it), and the tables."""
+    lines: list[str] = []
+    for trace in traces:
+        if trace.failed is not None:
+            lines += ["", trace.failed[language]]
+    for n, fact in enumerate(draft.facts, 1):
+        if fact.quoted:
+            lines += ["", f"{fact.text[language]} [{n}]"]
+    tables = [t.result.table for t in traces if t.result and t.result.table]
+    places = [n for n, fact in enumerate(draft.facts, 1) if fact.predicate == TABLE]
+    for table, n in zip(tables, places, strict=True):
+        lines += ["", *table_lines(table, language), "", f"[{n}]"]
+    return lines
 
 
 def _block(draft: Draft, lines: Iterable[str]) -> None:

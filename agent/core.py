@@ -40,7 +40,8 @@ class Agent:
     one session run one after the other.
 
     shop: the data that it answers from. endpoint: the model server, or None to answer without one
-    (plans then come from the nearest example).
+    (plans then come from the nearest example). answer_form: "clauses" or "prose"; "" takes what the
+    model's catalogue entry says.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Agent:
         prompts: Prompts | None = None,
         memory: Path | None = None,
         llm: LLM | None = None,
+        answer_form: str = "",
     ) -> None:
         self.shop, self.endpoint = shop, endpoint
         self._opened_shop = False
@@ -60,7 +62,11 @@ class Agent:
         self._llm = llm or (LLM(endpoint) if endpoint else None)
         self._planner = Planner(shop, encoder, prompts)
         self._prompts = prompts
-        self._steps = Steps(Services(shop, lexicon, Linker(shop, lexicon), self._planner, prompts, self._llm))
+        form = answer_form or (endpoint.answer_form if endpoint else "clauses")
+        linker = Linker(shop, lexicon)
+        self._steps = Steps(
+            Services(shop, lexicon, linker, self._planner, prompts, self._llm, form == "prose")
+        )
         self._alone = build_graph(self._steps)
         self._database: sqlite3.Connection | None = None
         self._sessions: Any = None
@@ -89,7 +95,8 @@ class Agent:
             settings = replace(settings, shop=Path(shop))
         opened = Shop.open(settings.shop, encoder=MultilingualEncoder())
         endpoint = connect(settings, on_progress, share=share)
-        agent = cls(opened, endpoint, memory=settings.shop / "memory.sqlite")
+        memory = settings.shop / "memory.sqlite"
+        agent = cls(opened, endpoint, memory=memory, answer_form=settings.answer_form)
         agent._opened_shop = True
         agent.warm()
         return agent

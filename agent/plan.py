@@ -22,6 +22,9 @@ from tools.base import Access, Tool
 
 KIN = 5
 """How many examples most like a question are open to its plan."""
+SHOWN_CHARS = 320
+"""How much of the prompt the shown examples may take, in characters (a Chinese one counts as three): about
+a token for four."""
 _CLOSE = 0.8
 """An example this like a question (cosine) shows how many calls it needs."""
 
@@ -47,6 +50,8 @@ def spoken_for(subject: Subject, kin: Sequence[Kin] = ()) -> list[Tool]:
     it than any that agrees with the wording; all allowed tools where none is spoken for."""
     possible, cued = allowed(subject), cues.tools(subject.links.text)
     cued &= {tool.name for tool in possible}
+    if subject.links.periods and not subject.keys("campaign") and len(cued) > 1:
+        cued -= {"campaign"}  # all campaigns are told of the whole time
     alike = {
         tool for k in _until(kin, lambda call: call["tool"] in cued) for tool in (c["tool"] for c in k.calls)
     }
@@ -67,7 +72,7 @@ def grammar(subject: Subject, shop: Shop, kin: Sequence[Kin] = ()) -> dict[str, 
     forms = [_form(tool, subject, shop, kin) for tool in spoken_for(subject, kin)]
     forms += [_object({"tool": {"const": name}}) for name in PSEUDO]
     several = cues.asks_several(text) or any(len(k.calls) > 1 and k.likeness > _CLOSE for k in kin[:1])
-    most = MAX_CALLS if several else 1
+    most = min(MAX_CALLS, _asked(subject)) if several else 1
     return _object({"calls": {"type": "array", "items": {"anyOf": forms}, "minItems": 1, "maxItems": most}})
 
 
@@ -85,11 +90,22 @@ def _options(tool: Tool, name: str, subject: Subject, shop: Shop, kin: Sequence[
         found += ["everything"] if len(found) > 1 else []
     elif name == "by":
         found = _breakdowns(subject, shop)
+        if found != ["none"] or cues.asks_one(text):
+            return found
     else:
         return values
     before = _until(kin, lambda call: call["tool"] == tool.name and call.get(name) in found)
     alike = [c[name] for k in before for c in k.calls if c["tool"] == tool.name and c.get(name) in values]
     return list(dict.fromkeys([*found, *alike])) or values
+
+
+def _asked(subject: Subject) -> int:
+    """Return how many calls a question that asks for several things may need: one for each tool that it
+    speaks for, and for each quantity beyond the first; two where it speaks for none."""
+    text = subject.links.text
+    tools = cues.tools(text) & {tool.name for tool in allowed(subject)}
+    quantities = set(cues.quantities(text)) - ({"units"} if "spend" in cues.quantities(text) else set())
+    return max(len(tools) + max(len(quantities) - 1, 0), 2 if not subject.described else 1)
 
 
 def without(schema: Mapping[str, Any], tool: str) -> dict[str, Any]:
@@ -200,37 +216,43 @@ class Planner:
     def _example(self, e: Mapping[str, Any]) -> str:
         return f"Q: {e['q']}\nNames: {e['names']}\n{json.dumps({'calls': e['calls']}, ensure_ascii=False)}"
 
-    def messages(self, subject: Subject, before: str = "") -> list[dict[str, str]]:
-        """Return the chat messages of one plan; the first is the same bytes in every turn."""
+    def messages(self, subject: Subject, schema: Mapping[str, Any], before: str = "") -> list[dict[str, str]]:
+        """Return the chat messages of one plan; the first is the same bytes in every turn, the second shows
+        the examples most like the question that its grammar allows."""
         question = self._prompts.fill(
-            "plan_question", question=subject.links.text, names=named(subject), before=before
-        )
+            "plan_question", question=subject.links.text, names=named(subject), before=before,
+            examples=self._demonstrations(subject, schema),
+        )  # fmt: skip
         return [{"role": "system", "content": self.system}, {"role": "user", "content": question}]
+
+    def _demonstrations(self, subject: Subject, schema: Mapping[str, Any]) -> str:
+        shown, left = [], SHOWN_CHARS
+        for k in self._examples.kin(subject.links)[:KIN]:
+            if not follows({"calls": k.calls}, schema):
+                continue
+            text = f"Q: {k.question}\n{json.dumps({'calls': k.calls}, ensure_ascii=False)}\n"
+            left -= _width(text)
+            if left < 0:
+                break
+            shown.append(text)
+        return "".join(reversed(shown))  # the most like one stands nearest to the question
 
     def grammar(self, subject: Subject) -> dict[str, Any]:
         """Return the JSON schema of this turn's plan."""
         return grammar(subject, self._shop, self._examples.kin(subject.links)[:KIN])
 
-    def certain(self, subject: Subject) -> dict[str, Any] | None:
-        """Return the plan of a question whose wording leaves one only, where the example most like it agrees:
-        there is nothing left for a model to choose."""
-        kin = self._examples.kin(subject.links)[:KIN]
-        listed = grammar(subject, self._shop, kin)["properties"]["calls"]
-        forms = [
-            f["properties"]
-            for f in listed["items"]["anyOf"]
-            if f["properties"]["tool"]["const"] not in PSEUDO
-        ]
-        if (
-            listed["maxItems"] > 1
-            or len(forms) != 1
-            or [c["tool"] for c in kin[0].calls] != [forms[0]["tool"]["const"]]
-        ):
+    def certain(self, schema: Mapping[str, Any], subject: Subject) -> dict[str, Any] | None:
+        """Return the plan where a turn's grammar leaves one only and the example most like the question has
+        its tool: there is nothing left for a model to choose."""
+        listed, top = schema["properties"]["calls"], self._examples.kin(subject.links)[0]
+        forms = {f["properties"]["tool"]["const"]: f["properties"] for f in listed["items"]["anyOf"]}
+        tools = [name for name in forms if name not in PSEUDO]
+        if listed["maxItems"] > 1 or [c["tool"] for c in top.calls] != tools:
             return None
-        values = {name: schema["enum"] for name, schema in forms[0].items() if "enum" in schema}
+        values = {name: schema["enum"] for name, schema in forms[tools[0]].items() if "enum" in schema}
         if any(len(v) > 1 for v in values.values()):
             return None
-        return {"calls": [{"tool": forms[0]["tool"]["const"]} | {name: v[0] for name, v in values.items()}]}
+        return {"calls": [{"tool": tools[0]} | {name: v[0] for name, v in values.items()}]}
 
     def nearest(self, subject: Subject, failed: str = "") -> dict[str, Any]:
         """Return the plan of the most similar example that the wording allows (no LLM). failed: a tool
@@ -244,6 +266,10 @@ class Planner:
             if len(calls) <= listed["maxItems"] and all(c["tool"] in usable for c in calls):
                 return {"calls": [_complete(c, forms[c["tool"]]) for c in calls]}
         return {"calls": [{"tool": "clarify"}]}
+
+
+def _width(text: str) -> int:
+    return sum(3 if ord(c) > 0x2E7F else 1 for c in text)
 
 
 def _complete(call: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from agent import acting, answer, conversation, cues, describe, endings, policy, verify
+from agent import acting, answer, conversation, cues, describe, endings, policy, prose, verify
 from agent.binding import bind
 from agent.dictation import find_note
 from agent.errors import Cancelled, LLMError
@@ -92,14 +92,14 @@ class Steps:
         planner = self._s.planner
         if self._s.llm is None:
             return planner.nearest(asking, failed.tool if failed else "")
-        if failed is None and (sure := planner.certain(asking)) is not None:
-            return sure
         schema = planner.grammar(asking)
+        if failed is None and (sure := planner.certain(schema, asking)) is not None:
+            return sure
         before = conversation.before(asking, turn.memory)
         if failed is not None:
             schema = without(schema, failed.tool)
             before += self._s.prompts.fill("plan_repair", tool=failed.tool, why=failed.again)
-        messages = planner.messages(asking, before)
+        messages = planner.messages(asking, schema, before)
         try:
             raw, usage = self._s.llm.plan(
                 messages, schema, max_tokens=PLAN_TOKENS, cancel=turn.cancel, on_progress=_telling(turn)
@@ -158,9 +158,29 @@ class Steps:
                 turn.draft.lines[:0] = [note, ""]
             for citation in turn.draft.citations:
                 turn.emit(FactEvent(citation))
-            for line in turn.draft.text.splitlines(keepends=True):
-                turn.emit(TokenEvent(line))
+            if not self._write(turn):
+                for line in turn.draft.text.splitlines(keepends=True):
+                    turn.emit(TokenEvent(line))
             turn.advice = self._advice(turn)
+
+    def _write(self, turn: Turn) -> bool:
+        """Have a model that has earned it answer in its own words; False where the rendered facts stand."""
+        llm, draft = self._s.llm, turn.draft
+        if not self._s.prose or llm is None or turn.unserved or not any(t.result for t in turn.traces):
+            return False
+        turn.emit(StepEvent(turn.words(both(en="Writing the answer", zh="正在撰写回答"))))
+        turn.written = prose.write(
+            llm, self._s.prompts, self._s.lexicon, turn.question, draft.facts, turn.language,
+            cancel=turn.cancel, on_text=lambda text: turn.emit(TokenEvent(text)),
+        )  # fmt: skip
+        turn.spend(turn.written.usage)
+        turn.dropped += turn.written.dropped
+        if not turn.written.text:
+            return False
+        draft.lines = [turn.written.text, *answer.beside_prose(turn.traces, draft, turn.language)]
+        for line in draft.lines[1:]:
+            turn.emit(TokenEvent(f"\n{line}"))
+        return True
 
     def _wider(self, turn: Turn) -> str:
         """Say so where a category had to stand in for the product type that was asked about."""
@@ -225,7 +245,9 @@ class Steps:
                 turn.draft.text or self._s.say(turn, "lost_facts"),
                 label(turn.advice, 200) if turn.advice else "",
             ]
-            text, checked = "\n\n".join(p for p in parts if p), self._checked(turn)
+            text = "\n\n".join(p for p in parts if p)
+            told = turn.written if turn.written and turn.written.text else None
+            checked = verify.Checked(told.claims, told.supported) if told else self._checked(turn)
         return Reply(
             answer=text, language=turn.language, kind=turn.kind,
             steps=tuple(_step(t) for t in turn.traces),

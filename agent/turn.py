@@ -15,6 +15,7 @@ from agent.link import Linker, Links
 from agent.llm import LLM
 from agent.plan import Planner
 from agent.prompts import Prompts
+from agent.prose import Written
 from agent.subject import Call, Subject
 from customers.shop import Shop
 from customers.values import Name
@@ -43,6 +44,8 @@ class Turn:
     """The asker has agreed to the calls' changes."""
     traces: list[Trace] = field(default_factory=list)
     draft: answer.Draft = field(default_factory=answer.Draft)
+    written: Written | None = None
+    """The answer in the model's own words, verified."""
     advice: str = ""
     kind: Kind = "answer"
     fixed: str = ""
@@ -83,6 +86,8 @@ class Services:
     planner: Planner
     prompts: Prompts
     llm: LLM | None
+    prose: bool = False
+    """Whether the model answers in its own words over the facts."""
 
     def say(self, turn: Turn, name: str, **variables: str) -> str:
         """Return a fixed reply of prompts/replies.yaml in the turn's language."""

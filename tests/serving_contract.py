@@ -81,7 +81,8 @@ def turn(question: str) -> tuple[list[dict[str, str]], dict[str, Any], Subject]:
     """The real prompt, the real grammar and the subject of a question to the corner shop."""
     links = _linker().link(question)
     subject = Subject(links, list(links.customers), list(links.keys("category")))
-    return _planner().messages(subject), grammar(subject, corner.shop()), subject
+    planner, schema = _planner(), grammar(subject, corner.shop())
+    return planner.messages(subject, schema), schema, subject
 
 
 class ServingContract:
