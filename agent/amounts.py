@@ -39,7 +39,7 @@ _CLAUSE = re.compile(r"[,;.!?，；。！？]\s|\band\b|并且|而且", re.IGNOR
 _YEARS = (1950, 2100)
 _NEAR = 40
 _BEFORE = {
-    kind: re.compile(f"(?:{form.pattern}){_ABOUT}$", re.IGNORECASE)
+    kind: re.compile(f"(?:{form.pattern})-?{_ABOUT}$", re.IGNORECASE)
     for kind, form in patterns("bounds_before").items()
 }
 _AFTER = {

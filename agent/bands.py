@@ -19,7 +19,11 @@ _CUES, _AGES, _CHILDLESS = patterns("bands"), patterns("ages"), pattern("childle
 _OF_UNIT = {"age": "age", "kids": "kids_count", "persons": "household_size"}
 _FILLER = r"[\s:：]*(?:group|range|band|level|bracket|size|of|is|are|was|between|from|in|with|about|around|over|under|在|为|是|段|约|人数|规模|[年月]?收入|\s)*"
 _BESIDE = {a: re.compile(f"(?:{cue.pattern}){_FILLER}$", re.IGNORECASE) for a, cue in _CUES.items()}
-_PEOPLE = re.compile(r"\b(?:people|customers?|shoppers?|households?|adults|those|anyone|everyone)(?:\s+(?:who|that)\s+are)?\s*$", re.IGNORECASE)  # fmt: skip
+_PEOPLE = re.compile(r"\b(?:people|customers?|shoppers?|households?|adults|those|anyone|everyone)(?:\s+(?:who|that)\s+are)?(?:\s+(?:of|at|from))?\s*$", re.IGNORECASE)  # fmt: skip
+_AND_OVER = re.compile(
+    r"\b(?:and|or)\s+(?:over|older|up|above|upwards?|under|younger|below)\b|\d\s*\+", re.IGNORECASE
+)
+_PLURAL_AGE = re.compile(r"['’]?s\b")
 _NEAR, _AFTER = 28, 12
 _ADULT, _OLDEST, _LARGEST_HOUSEHOLD = 15, 110, 12
 
@@ -112,8 +116,18 @@ class BandFinder:
                 and cue.search(near)
             ):
                 return attribute
+        if amount.bounded and "age" in self._bands and self._ends_an_age(said, after, amount):
+            return "age"
         adult = amount.unit in ("", "customers") and _ADULT <= (amount.low or amount.high or 0) <= _OLDEST
         return "age" if amount.bounded and adult and _PEOPLE.search(before) and "age" in self._bands else None
+
+    def _ends_an_age(self, said: str, after: str, amount: Amount) -> bool:
+        """Whether a bare number is an age by how it is said and where the bands end ("65 and over",
+        "the over-65s")."""
+        value = amount.low if amount.low is not None else amount.high
+        ends = {b.low for b in self._bands["age"]} | {b.high + 1 for b in self._bands["age"]}
+        told = _AND_OVER.search(said) or _PLURAL_AGE.match(after)
+        return bool(told and amount.unit == "" and value in ends)
 
     @staticmethod
     def _fits(attribute: str, amount: Amount) -> bool:

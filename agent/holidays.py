@@ -114,7 +114,7 @@ HOLIDAY_RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Days
     (_rule(rf"\b(?:(?:in|on|over|during)\s+)?(?:the\s+)?\b{_ANY}\s+(?P<unit>weekend|week)\b{_Y}"), _near),
     (_rule(rf"(?:(?P<y>(?:19|20)\d\d)年(?:的)?)?{_ANY}(?P<side>前|后)(?:的)?(?P<n>[一两二三]|\d{{1,2}})?(?P<unit>周|个?星期|天)"), _near),
     (_rule(rf"(?:(?P<y>(?:19|20)\d\d)年(?:的)?)?{_ANY}(?:那|当)?(?P<unit>周末|周|星期)"), _near),
-    (_rule(rf"\b(?:on|at|over|during|for|around|by)\s+{_ANY}\b{_Y}{_THING}"), _near),
+    (_rule(rf"(?:\b(?:on|at|over|during|for|around|by|from|until|till)\s+|(?<=\bsince ))(?:the\s+)?{_ANY}\b{_Y}{_THING}"), _near),
     (_rule(rf"(?:(?P<y>(?:19|20)\d\d)年(?:的)?)?(?=[\u3400-\u9fff]){_ANY}(?:当天|那天|当日|期间)?{_THING}"), _near),
 )  # fmt: skip
 

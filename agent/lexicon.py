@@ -26,6 +26,7 @@ _MEANT = ("category", "department")
 _EN_TOKEN = re.compile(r"[a-z0-9$%+]+(?:['’][a-z]+)?")
 _SPLIT_EN = re.compile(r"\s*(?:,|&|/|\(|\)|;|:|\band\b|\bor\b)\s*")
 _SPLIT_ZH = re.compile(r"[与和、/（）()及，,;；·\s]+")
+_JOINT = re.compile(r"\s*&\s*")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _PREPOSITION = re.compile(r"\b(?:without|with|for|of|in|from)\b")
 _AROUND_SEGMENT = re.compile(
@@ -79,6 +80,7 @@ def phrase(text: str) -> str:
     return " ".join(stem(t) for t, _, _ in tokens(text) if t not in ("the", "a", "an"))
 
 
+ORDINARY_AS_WRITTEN = frozenset(word_list("words_en"))
 ORDINARY = frozenset(word_list("words_en")) | frozenset(stem(w) for w in word_list("words_en"))
 """The ordinary words of English questions, as written and stemmed."""
 
@@ -90,6 +92,7 @@ class Lexicon:
         self._encoder = encoder
         self._english: dict[str, dict[Named, int]] = defaultdict(dict)
         self._chinese: dict[str, dict[Named, int]] = defaultdict(dict)
+        self._whole: dict[str, dict[Named, int]] = defaultdict(dict)
         self._meaning: list[tuple[Named, str]] = []
         self._vectors: np.ndarray | None = None
         for kind in KINDS:
@@ -98,16 +101,40 @@ class Lexicon:
                 self._add_name(Named(kind, key), name.en, name.zh)
         for kind, key, language, word in shop.synonyms():
             self._put(language, word, Named(kind, key), SYNONYM)
+            if " and " in word:  # "fruit & vegetables"
+                self._whole[phrase(word.replace(" and ", " "))][Named(kind, key)] = SYNONYM
+        rows = shop.query("select type, arg_max(category, n) from (select type, category, count(*) n from products "
+                          "where type is not null and category is not null group by all) group by type")  # fmt: skip
+        self.category_of = {str(t): str(c) for t, c in rows}
+        for named in (*self._english.items(), *self._chinese.items()):
+            self._prefer_categories(*named)
         self._departments = {phrase(key): Named("department", key) for key in shop.keys("department")}
         self._longest_zh = max(map(len, self._chinese), default=0)
         self._words = sorted({p for p in self._english if len(p) > 3})
         self._tokens = sorted({t for p in self._english for t in p.split() if len(t) > 3 and t.isalpha()})
         self._token_set = frozenset(t for p in self._english for t in p.split())
 
+    def _prefer_categories(self, form: str, things: dict[Named, int]) -> None:
+        """Let a category have a name that a type bears too where it is the category's own key, or where
+        the type belongs to no category of that name (cookies are not first a diet's)."""
+        parents = {self.category_of.get(t.key) for t in things if t.kind == "type"}
+        categories = {t: level for t, level in things.items() if t.kind == "category"}
+        if not parents or not categories:
+            return
+        # by a part or the head of a joined name none of them is meant more than another
+        least = max(categories.values()) if max(categories.values()) > PART else HEAD
+        best = [t for t, level in categories.items() if level >= least]
+        if parents & {t.key for t in categories}:
+            best = [t for t in best if phrase(t.key) == form]
+        things.update(dict.fromkeys(best, WHOLE))
+
     def _add_name(self, thing: Named, en: str, zh: str) -> None:
         if thing.kind in _MEANT:
             self._meaning += [(thing, en)] + ([(thing, zh)] if zh != en else [])
         self._put("en", en, thing, WHOLE)
+        if thing.kind in ("category", "department", "type"):
+            for form in self._spelt_out(thing, en):
+                self._whole[form][thing] = WHOLE
         self._put("zh" if _HAN.search(zh) else "en", zh, thing, WHOLE)
         if thing.kind == "segment":
             # what its shoppers buy names it too, where the text speaks of a segment (see _best)
@@ -123,6 +150,16 @@ class Lexicon:
         if thing.kind == "category":
             head = phrase(_PREPOSITION.split(_SPLIT_EN.split(en.lower())[0])[0])
             self._put("en", head.split(" ")[-1], thing, HEAD)
+
+    def _spelt_out(self, thing: Named, en: str) -> Iterable[str]:
+        """The other whole forms of a name: its joints as words ("toys and games" of "Toys & games"), and
+        the shop's own key. They are looked up, but misspelt words are not read as theirs."""
+        names = [en]
+        if thing.kind == "category" and " " in thing.key:  # a word alone ("CHEESES") is no better a name
+            names.append(thing.key)
+        for name in names:
+            yield phrase(name)
+            yield phrase(_JOINT.sub(" and ", name))
 
     def _put(self, language: str, text: str, thing: Named, level: int) -> None:
         form = phrase(text) if language == "en" else text.strip()
@@ -163,7 +200,10 @@ class Lexicon:
                 if not all(room[start:end]):
                     continue
                 form = " ".join(stem(w) for w, _, _ in run if w not in ("the", "a", "an"))
-                match = self._best(self._english.get(form), text, start, end)
+                named = self._english.get(form, {}) | self._whole.get(form, {})
+                if length == 1 and run[0][0] in ORDINARY_AS_WRITTEN:
+                    named = {t: level for t, level in named.items() if t.kind != "type"}  # a date, a fan
+                match = self._best(named, text, start, end)
                 if not match or (length == 1 and match.level <= PART and len(form) < 3):
                     continue
                 if length == 1 and match.level <= PART and form in _VERBS and _SOMEBODY.search(text[:start]):

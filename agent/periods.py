@@ -18,19 +18,8 @@ from agent.holidays import HOLIDAY_RULES, month_part_rules
 _EN_MONTHS = {name.lower(): i for i, name in enumerate(calendar.month_name) if name} | {
     name.lower(): i for i, name in enumerate(calendar.month_abbr) if name
 }
-_ZH_DIGITS = {
-    "一": 1,
-    "二": 2,
-    "两": 2,
-    "三": 3,
-    "四": 4,
-    "五": 5,
-    "六": 6,
-    "七": 7,
-    "八": 8,
-    "九": 9,
-    "十": 10,
-}
+_ZH_DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9,
+              "十": 10}  # fmt: skip
 _SEASONS = {"spring": (3, 5), "summer": (6, 8), "fall": (9, 11), "autumn": (9, 11),
             "春": (3, 5), "夏": (6, 8), "秋": (9, 11)}  # fmt: skip
 _MONTH = "|".join(sorted(_EN_MONTHS, key=len, reverse=True))
@@ -84,7 +73,7 @@ def find_periods(text: str, first_day: date, last_day: date) -> list[Period]:
             days = build(match, last_day)
             if days is not None:
                 found.append(_Named(*days, span, _floats(match)))
-    joined = _joined(text, sorted(found, key=lambda p: p.span))
+    joined = [_until_now(text, p, last_day) for p in _joined(text, sorted(found, key=lambda p: p.span))]
     return [Period(p.start, p.end, text[slice(*p.span)].strip(), p.span, p.start > last_day) for p in joined]
 
 
@@ -150,6 +139,23 @@ def _is_range(text: str, a: _Named, b: _Named, gap: str) -> bool:
     return bool(between and _BETWEEN.fullmatch(gap))
 
 
+_SINCE = re.compile(
+    r"(?:\bsince|\bever\s+since|(?<![来各独])自从?)\s*(?:the\s+(?:start|beginning)\s+of\s+)?(?:the\s+)?$",
+    re.IGNORECASE,
+)
+_ONWARDS = re.compile(r"\s*(?:份)?(?:的)?(?:以来|至今|到(?:现在|目前|今天|如今)(?:为止)?|开始(?:到现在|至今)?|起(?![码来])(?:至今|到现在)?)|\s+onwards?\b|\s+on(?=\s*[,;.?!]|\s*$)|\s+(?:to|until|till|through)\s+(?:date|now|today|the\s+(?:end|present))\b", re.IGNORECASE)  # fmt: skip
+
+
+def _until_now(text: str, period: _Named, last: date) -> _Named:
+    """Reach to the last day of the data where the text says so ("since September", "9月以来")."""
+    before = _SINCE.search(text[: period.span[0]])
+    after = _ONWARDS.match(text, period.span[1])
+    if not (before or after):
+        return period
+    span = (before.start() if before else period.span[0], after.end() if after else period.span[1])
+    return replace(period, end=max(last, period.start), span=span)
+
+
 def _same_year(a: _Named, b: _Named) -> tuple[_Named, _Named]:
     """Give the one that names no year the other's."""
     if a.floats and not b.floats:
@@ -168,16 +174,8 @@ def _latest_year(month: int, last_day: date) -> int:
     return last_day.year if month <= last_day.month else last_day.year - 1
 
 
-_REL_YEARS = {
-    "去年": -1,
-    "今年": 0,
-    "明年": 1,
-    "前年": -2,
-    "last year": -1,
-    "this year": 0,
-    "next year": 1,
-    "the year": 0,
-}
+_REL_YEARS = {"去年": -1, "今年": 0, "明年": 1, "前年": -2, "last year": -1, "this year": 0, "next year": 1,
+              "the year": 0}  # fmt: skip
 
 
 def _named_year(m: re.Match[str], last: date) -> int | None:
@@ -196,6 +194,7 @@ def _season(name: str, year: int) -> Days:
     return month_span(year, *_SEASONS[name])
 
 
+_SPAN_OF_DAYS = re.compile(r"\bbetween\s+(?:the\s+)?$", re.IGNORECASE)
 _VERB_MAY = re.compile(
     r"\s+(?:i|we|you|he|she|they|it|be|not|also|have|customers?|(?:the|this|that|our)\s+\w+)\b", re.IGNORECASE
 )
@@ -203,11 +202,13 @@ _OF_MAY = re.compile(r"\b(?:in|of|since|from|to|last|for|during|until|through|an
 
 
 def _en_month(m: re.Match[str], last: date) -> Days | None:
-    if m["m"].lower() == "may" and not m["y"] and not m["d"]:
-        told = _OF_MAY.search(m.string[: m.start()])
+    if m["m"].lower() == "may" and not any(m[g] for g in ("y", "d", "d1")):
+        told = _OF_MAY.search(m.string[: m.start("m")])
         if not told and (m["m"] == "may" or _VERB_MAY.match(m.string[m.end() :])):
             return None  # the verb
-    month, days = _EN_MONTHS[m["m"].lower()], [m[g] for g in ("d0", "d", "d2") if m[g]]
+    if m["d1"] and m["list"] and not _SPAN_OF_DAYS.search(m.string[: m.start()]):
+        return None  # "on the 3rd and 9th of May" are two days
+    month, days = _EN_MONTHS[m["m"].lower()], [m[g] for g in ("d0", "d1", "d", "d2") if m[g]]
     return _month_days(int(m["y"]) if m["y"] else _latest_year(month, last), month, days)
 
 
@@ -241,17 +242,8 @@ def _month_of(m: re.Match[str], last: date) -> tuple[int, int] | None:
     return _named_year(m, last) or _latest_year(month, last), month
 
 
-_ORDINALS = {
-    "first": 1,
-    "second": 2,
-    "third": 3,
-    "fourth": 4,
-    "last": 4,
-    "1st": 1,
-    "2nd": 2,
-    "3rd": 3,
-    "4th": 4,
-}
+_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": 4, "1st": 1, "2nd": 2, "3rd": 3,
+             "4th": 4}  # fmt: skip
 
 
 def _quarter(m: re.Match[str], last: date) -> Days | None:
@@ -349,12 +341,6 @@ def _numeric(m: re.Match[str], last: date) -> Days | None:
         return None
 
 
-def _since(m: re.Match[str], last: date) -> Days | None:
-    begin = _EN_MONTHS[m["m"].lower()]
-    year = int(m["y"]) if m["y"] else _latest_year(begin, last)
-    return date(year, begin, 1), max(last, date(year, begin, 1))
-
-
 _WORDS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10, "twelve": 12, "thirty": 30,
           "sixty": 60, "ninety": 90}  # fmt: skip
 
@@ -365,6 +351,7 @@ def _rule(pattern: str) -> re.Pattern[str]:
 
 _Y = r"(?:19|20)\d\d"
 _NUMBER_WORDS = "|".join(_WORDS)
+_TH = "(?:st|nd|rd|th)?"
 _D = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
 _OF_YEAR = rf"(?:,?\s*(?:of\s+)?(?:the\s+)?(?:(?P<y>{_Y})|(?P<rel>last\s+year|this\s+year|next\s+year|(?<=the\s)year))\b)?"
 _ZH_YEAR = rf"(?:(?P<rel>去年|今年|明年|前年)|(?P<y>{_Y})年?)?(?:的)?"
@@ -373,9 +360,10 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Days | None
     *month_part_rules(_MONTH, _ZH_NUM, _ZH_YEAR, _month_of),
     (_rule(rf"(?<![\d.])(?P<first>(?P<y>{_Y}))[-/.](?P<mm>\d{{1,2}})(?:[-/.](?P<dd>\d{{1,2}}))?(?![\d-])"), _numeric),
     (_rule(rf"(?<![\d./])(?P<mm>\d{{1,2}})/(?P<dd>\d{{1,2}})/(?P<y>{_Y})(?!\d)"), _numeric),
-    (_rule(rf"\bsince\s+(?P<m>{_MONTH})\b\.?(?:,?\s*(?P<y>{_Y}))?"), _since),
-    (_rule(rf"(?<!\btop )(?<!\bbest )\b(?:(?P<d0>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?)?(?P<m>{_MONTH})\b\.?"
-           rf"(?:\s+(?:the\s+)?{_D}\b(?!\d)(?:\s*(?:to|until|through|–|-)\s*(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\s*(?:{_MONTH})))?)?"
+    (_rule(rf"(?<!\btop )(?<!\bbest )\b(?P<d0>\d{{1,2}}){_TH}\s*(?:(?P<list>and)|to|until|till|through|[-–—])\s*(?:the\s+)?(?P<d1>\d{{1,2}}){_TH}\s+(?:of\s+)?(?P<m>{_MONTH})\b\.?"
+           rf"(?P<d>)(?P<d2>)(?:,?\s*(?:of\s+)?(?P<y>{_Y})\b)?"), _en_month),
+    (_rule(rf"(?<!\btop )(?<!\bbest )\b(?:(?P<d0>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?)?(?P<m>{_MONTH})\b\.?(?P<d1>)(?P<list>)"
+           rf"(?:\s+(?:the\s+)?{_D}\b(?!\d)(?:\s*(?:to|until|till|through|–|—|-)\s*(?:the\s+)?(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\s*(?:{_MONTH})))?)?"
            rf"(?:,?\s*(?:of\s+)?(?P<y>{_Y})\b)?"), _en_month),
     (_rule(rf"{_ZH_YEAR}(?:(?P<m0>{_ZH_NUM})月?(?:至|到|-|–))?(?P<m>{_ZH_NUM})月(?:份)?(?:(?P<d>{_ZH_NUM})[日号]?(?:(?:至|到|-|–)(?P<d2>{_ZH_NUM}))?[日号])?"), _zh_month),
     (_rule(rf"{_ZH_YEAR}第?(?P<q>[一二三四1-4])个?季度"), _quarter),

@@ -24,6 +24,7 @@ NEVER_NAMES = frozenset(
 _FUNCTION = frozenset(
     "的了吗呢吧啊呀和与跟及或在从到对给为被把让向往于中里上下内外之其是有没无都也又再就只才很非常太挺真"
 )
+_NUMBER = re.compile(r"\d+(?:st|nd|rd|th|s|k)?$")
 _HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
 
 
@@ -36,7 +37,9 @@ def _english_terms(text: str, free: Sequence[bool]) -> list[tuple[str, int, int]
     runs: list[list[tuple[str, int, int]]] = []
     previous_end = -2
     for word, start, end in tokens(text):
-        known = word in ENGLISH or stem(word) in ENGLISH or len(word) < 3 or word.isdigit() or "'" in word
+        known = (
+            word in ENGLISH or stem(word) in ENGLISH or len(word) < 3 or _NUMBER.match(word) or "'" in word
+        )
         if known or not all(free[start:end]):
             continue
         if runs and start - previous_end <= 1:

@@ -1,0 +1,143 @@
+"""Ids in a question: customers, campaigns, products and segments by number, in both languages, and the
+numbers that stand where a person stands ("what did 155 buy", "给12推荐")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable
+
+from agent.counts import counts_what_follows
+
+Span = tuple[int, int]
+_ID = r"#?\s?([A-Za-z]{0,4}[-_]?\d[\w-]*)"
+CUSTOMER = re.compile(
+    rf"\b(?:customers?|clients?|shoppers?|households?|members?|users?)(?:\s+(?:numbers?|no\.?|ids?))?\s*:?\s*{_ID}"
+    rf"((?:\s*(?:,|and|or|&|vs\.?|versus|to|with)\s*(?:customer\s+)?#?[A-Za-z]{{0,4}}[-_]?\d[\w-]*)*)", re.IGNORECASE | re.ASCII)  # fmt: skip
+CUSTOMER_ZH = re.compile(
+    r"(?:顾客|客户|用户|会员|家庭)(?:编号|号码|号|ID|id)?\s*[:：为是]?\s*#?\s?([A-Za-z]{0,4}[-_]?\d[A-Za-z0-9_-]*)"
+    r"((?:\s*(?:、|，|,|和|与|跟|及|或)\s*(?:顾客|客户|用户|会员)?\s*#?\d[A-Za-z0-9_-]*)*)")  # fmt: skip
+CUSTOMER_ZH_AFTER = re.compile(r"(\d[A-Za-z0-9_-]*)\s*号?(?:这[位个])?(?:顾客|客户|用户|会员)")
+CAMPAIGN = re.compile(r"\bcampaigns?\s*(?:number|no\.?|#)?\s*(\d+)|(?:活动|营销活动|促销)\s*#?\s?(\d+)|(?:第\s*)?(\d+)\s*[号期]\s*(?:营销)?活动", re.IGNORECASE)  # fmt: skip
+PRODUCT = re.compile(r"\b(?:products?|items?|sku)\s*(?:number|no\.?|id)?\s*:?\s*#?\s?(\d{3,}|[A-Za-z]{1,4}[-_]?\d[\w-]*)|(?:商品|产品)(?:编号|号)?\s*[:：]?\s*#?\s?(\d{3,}|[A-Za-z]{1,4}[-_]?\d[A-Za-z0-9_-]*)|#(\d{5,})", re.IGNORECASE)  # fmt: skip
+# What makes a number after "customers" a count or an age: "our customers 65 and over", "家庭5人以上".
+_NO_ID = re.compile(
+    r"\s*(?:个|种|位|人|口|岁|\+|(?:及|或|和)?以[上下]|days?\b|best\b|most\b|times\b|years?\b|(?:and|or)\s+(?:over|older|above|up|under|younger|below|more|less)\b)",
+    re.IGNORECASE)  # fmt: skip
+# The letter of a segment is a capital ("groups a and b" are anybody's); "groups I look at" names none.
+SEGMENT = re.compile(r"\b(?i:segments?|groups?|clusters?)\s*(?i:number|no\.?|#)?\s*(\d{1,2}|[A-HJ-Z]|I(?!\s+[a-z]))\b|(?:分群|群体|人群|客群|细分)\s*#?\s?(\d{1,2}|[A-Z])|第([一二三四五六七八九十\d]+)[个类号]?(?:分群|群体|人群|客群)")  # fmt: skip
+BARE = re.compile(
+    r"(?<![\w.-])#?([A-Za-z]{0,4}[-_]?\d[\w-]*)(?![\w%]|\.\d|,\d{3}\s+(?!and\b|or\b|vs\b)[a-z]|\s?[万千百亿岁元])",
+    re.ASCII,
+)
+# A small number is a customer where the sentence makes it one: "what about 12?", "does 12 buy", "给12推荐".
+_PERSON = re.compile(
+    r"(?:^\W*|\b(?:about|does|did|do|is|was|has|will|would|why|for|offer|give|like|resembles?|compare|customers?|(?:recommend|send|sell|suggest|show)\b.*\bto)|给|那|为|和|跟|与|像|对|比|换成)\s*$",
+    re.IGNORECASE)  # fmt: skip
+_PERSON_CHAIN = re.compile(r"\s*(?:,|，|、|and|or|vs\.?|versus|和|与|跟|还是)\s*", re.IGNORECASE)
+_PERSON_NEXT = re.compile(
+    r"\s*(?:[?？!.。]?$|(?:呢|号|推荐|最|喜欢|会|花|买|更|谁|哪个|的)|(?:or|and|vs\.?|versus|、|,|和|与|跟|还是)\s*\d|"
+    r"(?:like|likes|buy|buys|spend|spends|want|wants|need|needs|prefer|love|in|on|instead|more|most|less|next|to|come|last|usually|shop|be|going|differ|compare)\b|['’]s\b)",
+    re.IGNORECASE)  # fmt: skip
+# "Is 155 likely to buy": after a verb of being or doing the number is who is likely to, not how many are.
+_IS = re.compile(
+    r"\b(?:is|was|does|did|will|would|can|could|might|should|has|why|if|whether|that)\s*$", re.IGNORECASE
+)
+_LIKELY_TO = re.compile(
+    r"\s+(?:(?:also|most|very|more|less|still|quite|really|ever|even)\s+)*(?:(?:un)?likely|going|apt|prone|inclined|due|about|expected|set|ready)\s+to\b"
+    r"|\s+(?:probably|likely|possibly|maybe|also|still|always|often|really|never|ever|tend|tends|have|buy|purchase|take|accept|redeem|use|respond|return)\b",
+    re.IGNORECASE)  # fmt: skip
+_BUYS = re.compile(
+    r"\s+(?:(?:also|usually|often|always|never|probably|really|still|only|mostly|mainly)\s+)?"
+    r"(?:buys?|bought|buying|likes?|liked|loves?|eats?|drinks?|wants?|needs?|prefers?|shops?|purchases?d?|visits?|spends?|came|comes?|redeems?|likely|probably|喜欢|爱|想|要|买|常)\b",
+    re.IGNORECASE | re.ASCII)  # fmt: skip
+_OFFERED = re.compile(
+    r"\b(?:recommend|send|sell|suggest|offer|show|give)\b(?!.*\bcompar).*\b(?:to|for)\s*$|给\s*$",
+    re.IGNORECASE,
+)
+_LIST = re.compile(
+    r"\s*(?:,|，|、|and|or|vs\.?|versus|&|with|against|than|to|和|与|跟|及|还是|比)\s*#?(?P<key>\d{1,3}|[A-Z])(?![A-Za-z0-9_%.])"
+)
+_ENDS_LIST = re.compile(
+    r"\s*(?:$|[^\w\s]|(?:and|or|vs|versus|in|on|to|for|by|do|did|does|perform|compare|differ|better|more|spend|buy)\b|[和与跟及还谁哪的相比对中在花买号])"
+)
+_AND = re.compile(r"\s*(?:,|and|or|&|vs)", re.IGNORECASE)
+_PLURAL = re.compile(r"(?:campaigns|segments|groups|clusters)\b", re.IGNORECASE)
+
+
+def use(free: list[bool], start: int, end: int) -> None:
+    """Mark a stretch of a text as used."""
+    free[start:end] = [False] * (end - start)
+
+
+def taken(form: re.Pattern[str], text: str, free: list[bool]) -> list[re.Match[str]]:
+    """Return the matches in what is still free of a text, and use it up."""
+    found = []
+    for m in form.finditer(text):
+        if all(free[m.start() : m.end()]):
+            use(free, m.start(), m.end())
+            found.append(m)
+    return found
+
+
+def campaign_kinds(kinds: Iterable[str]) -> re.Pattern[str] | None:
+    """Return the form of a campaign named by its kind and number ("TypeA 18", "type A no. 18")."""
+    spaced = [
+        r"[\s-]?".join(map(re.escape, re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\da-zA-Z]+", kind)))
+        for kind in kinds
+    ]
+    forms = "|".join(sorted(filter(None, spaced), key=len, reverse=True))
+    return (
+        re.compile(rf"(?:{forms})\s*(?:campaigns?|活动)?\s*(?:number|no\.?|#)?\s*(\d+)\b", re.IGNORECASE)
+        if forms
+        else None
+    )
+
+
+def customers(text: str, free: list[bool]) -> Iterable[tuple[str, Span]]:
+    """Use up and return the ids that a word for customers stands beside, as they are written."""
+    for form in (CUSTOMER_ZH, CUSTOMER, CUSTOMER_ZH_AFTER):
+        for m in form.finditer(text):
+            few = re.fullmatch(r"\d{1,3}", m.group(1)) and _NO_ID.match(text, m.end())
+            if few or not all(free[m.start() : m.end()]):
+                continue
+            rest = m.group(2) if m.re.groups > 1 else ""
+            for written in [m.group(1), *re.findall(r"[A-Za-z]{0,4}[-_]?\d[\w-]*", rest)]:
+                place = text.find(written, m.start())
+                yield written, (place, place + len(written))
+            use(free, m.start(), m.end())
+
+
+def chained(
+    text: str, head: re.Match[str], free: list[bool], known: Collection[str]
+) -> Iterable[tuple[str, Span]]:
+    """Use up and return the further numbers of a list ("campaigns 8 and 13"). After a plural the second
+    belongs to the list whatever comes next; any other only where it exists, or ends its clause, and is
+    no count of what follows ("campaign 8 and 3 products")."""
+    at, sure = head.end(), bool(_PLURAL.match(head.group()) and _AND.match(text, head.end()))
+    while (m := _LIST.match(text, at)) and all(free[m.start() : m.end()]):
+        listed = m["key"] in known and not counts_what_follows(text, m.end())
+        if not (sure or listed or _ENDS_LIST.match(text, m.end())):
+            return
+        use(free, m.start(), m.end())
+        yield m["key"], m.span("key")
+        at, sure = m.end(), False
+
+
+def persons(text: str, free: list[bool], is_customer: Callable[[str], bool]) -> Iterable[tuple[str, Span]]:
+    """Use up and return the customers whose ids stand where a person stands."""
+    chain = -1
+    for m in BARE.finditer(text):
+        if not all(free[m.start() : m.end()]) or not is_customer(m.group(1)):
+            continue
+        goes_on = chain >= 0 and _PERSON_CHAIN.fullmatch(text[chain : m.start()])
+        before, after = text[: m.start()], text[m.end() :]
+        named = (goes_on or _PERSON.search(before)) and _PERSON_NEXT.match(after)
+        if named or (_IS.search(before) and _LIKELY_TO.match(after)):
+            use(free, m.start(), m.end())
+            chain = m.end()
+            yield m.group(1), m.span(1)
+
+
+def stands_for_a_person(text: str, span: Span) -> bool:
+    """Whether a number that could be a year is rather somebody who buys or is offered something."""
+    return bool(_BUYS.match(text, span[1]) or _OFFERED.search(text[: span[0]]))
