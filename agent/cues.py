@@ -17,6 +17,7 @@ _DIMENSIONS, _ATTRIBUTES, _ABOUT = patterns("dimensions"), patterns("attributes"
 _GROUPING, _SHARE, _SEVERAL = pattern("grouping"), pattern("share"), pattern("several")
 _AFTER_EN, _BEFORE_EN = pattern("thing_after_en"), pattern("thing_before_en")
 _AFTER_ZH, _BEFORE_ZH = pattern("thing_after_zh"), pattern("thing_before_zh")
+_SUPERLATIVE, _RANKING = pattern("superlative"), pattern("ranking")
 _ASKS_ONE = pattern("asks_one")
 _JOINED = pattern("joined")
 _THEY, _ONE = pattern("each_of_them"), pattern("one_person")
@@ -29,9 +30,13 @@ def is_complaint(text: str) -> bool:
 
 
 def tools(text: str) -> set[str]:
-    """Return the tools that the wording speaks for; `measure` where it names a quantity."""
+    """Return the tools that the wording speaks for; `measure` where it names a quantity. A superlative
+    alone ("which wine suits her best") names none where another tool is spoken for."""
     found = {name for name, cue in _TOOLS.items() if cue.search(text)}
-    return found | ({"measure"} if quantities(text) else set())
+    if not quantities(text) or "measure" in found:
+        return found
+    ranks = _RANKING.search(text) or quantities(_SUPERLATIVE.sub(" ", text))
+    return found | {"measure"} if ranks or not found else found
 
 
 def quantities(text: str) -> list[str]:

@@ -99,7 +99,7 @@ class Steps:
         if failed is not None:
             schema = without(schema, failed.tool)
             before += self._s.prompts.fill("plan_repair", tool=failed.tool, why=failed.again)
-        messages = planner.messages(asking, schema, before)
+        messages = planner.messages(asking, before)
         try:
             raw, usage = self._s.llm.plan(
                 messages, schema, max_tokens=PLAN_TOKENS, cancel=turn.cancel, on_progress=_telling(turn)

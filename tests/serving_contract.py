@@ -82,7 +82,7 @@ def turn(question: str) -> tuple[list[dict[str, str]], dict[str, Any], Subject]:
     links = _linker().link(question)
     subject = Subject(links, list(links.customers), list(links.keys("category")))
     planner, schema = _planner(), grammar(subject, corner.shop())
-    return planner.messages(subject, schema), schema, subject
+    return planner.messages(subject), schema, subject
 
 
 class ServingContract:

@@ -217,9 +217,7 @@ def test_the_nearest_example_is_a_sensible_one(text: str, tool: str):
 def test_the_prompt_begins_with_the_same_bytes_in_every_turn():
     again = Planner(corner.shop(), MultilingualEncoder(), default_prompts())
     systems = {
-        p.messages(about(t), p.grammar(about(t)), "Before: x\n")[0]["content"]
-        for p in (_planner(), again)
-        for t in QUESTIONS
+        p.messages(about(t), "Before: x\n")[0]["content"] for p in (_planner(), again) for t in QUESTIONS
     }
     (system,) = systems
     assert not re.search(r"\b(?:19|20)\d\d\b", system)
@@ -232,7 +230,7 @@ def test_the_prompt_begins_with_the_same_bytes_in_every_turn():
 
 def test_the_question_message_names_kinds_never_keys():
     subject = about("How much did customers 88 and 99 spend on wine in June?")
-    text = _planner().messages(subject, _planner().grammar(subject))[1]["content"]
+    text = _planner().messages(subject)[1]["content"]
     names = text.splitlines()[-1]
     assert "2 customers" in names
     assert "category" in names
