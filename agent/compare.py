@@ -32,6 +32,16 @@ def compared(reading: Reading, a: Evidence, b: Evidence) -> bool:
         "negation", "cause", "high", "low"
     ):
         return False
+    if (
+        a.known
+        and b.known
+        and (a.known[0].figure.value, a.known[0].figure.bound)
+        == (
+            b.known[0].figure.value,
+            b.known[0].figure.bound,
+        )
+    ):
+        return False  # they read the same: ">99%" and ">99%"
     if reading.has("more") == reading.has("less") or not (
         reading.has("than") or _EXCEEDS.search(reading.text)
     ):

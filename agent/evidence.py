@@ -215,6 +215,6 @@ def base(reading: Reading, f: Figure) -> set[str]:
         return set()
     marks = [m for m in reading.meanings if within(m, [span]) and m.keys & _BASES]
     found = [k if k != "baseline" else "customer" for m in marks for k in m.keys]
-    whole = [k for k in found if k in ("all", "total")]
+    whole = [k for k in found if k in ("all", "total", "customer")]
     parts = [k for k in found if k not in ("all", "total")]
     return {*whole, *(parts[:1] if reading.language == "en" else parts[-1:])}

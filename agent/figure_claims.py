@@ -6,7 +6,7 @@ import re
 
 from agent.claims import Reading
 from agent.events import Language
-from agent.evidence import Evidence, Known, base, is_among, qualifiers, within
+from agent.evidence import Evidence, Known, base, base_span, is_among, qualifiers, within
 from agent.figures import Figure, zones
 
 _MEAN = ("average", "per_trip", "per_unit", "per_customer")
@@ -65,7 +65,7 @@ def _qualified(reading: Reading, f: Figure, k: Known, sure: set[str], maybe: set
     if sure - k.may - {"among", "total"} or ("total" in sure and "average" in k.may):
         return False
     must = k.must - {"share", "often", "total"}
-    if must - sure - maybe:
+    if must - sure - maybe or ("every" in must and "every" not in sure):  # "10 trips every 24 days" is a rate
         return False
     if "ratio" in k.units and k.must & {"share", "often"}:
         return _ratio_of(reading, f, k.must & {"share", "often"})
@@ -87,11 +87,17 @@ def _ratio_of(reading: Reading, f: Figure, kinds: set[str]) -> bool:
 
 
 def _base_wrong(reading: Reading, f: Figure, k: Known, proof: Evidence) -> str | None:
-    said = base(reading, f)
-    allowed = set(k.bases)
-    if f.unit != "%" and said - allowed:
+    said, span = base(reading, f), base_span(reading, f)
+    if f.unit == "%" and span and not said and any(span[0] <= n.start < span[1] for n in reading.names):
+        return "takes a part of somebody or something"
+    if f.unit != "%" and said - k.bases:
         return "makes a part of something of what is none"
-    if not allowed or allowed & {"all", "total"}:
-        allowed |= set(proof.rules.get("has", ()))
-    wrong = said - allowed - {"all", "total", "share"}
+    allowed, whole = set(k.bases), not k.bases or bool(k.bases & {"all", "total"})
+    if whole:
+        allowed |= {"all", "total", *list(proof.rules.get("has", ()))[:1]}
+    if proof.fact.population.startswith("customers") and allowed & said - {"customer"}:
+        allowed.add("customer")  # what is measured is of all customers
+    if said & allowed - {"customer"}:
+        allowed.add("total")  # "of their total spending"
+    wrong = said - allowed - {"share"}
     return f"takes a percentage of {', '.join(sorted(wrong))}, not of what the fact does" if wrong else None

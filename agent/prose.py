@@ -140,6 +140,8 @@ class _Draft:
         checked = self._verifier.check(text)
         if not checked.supported:
             checked = self._verifier.citing(text) or checked
+        if checked.cited and not checked.claims:
+            return False  # numbers without a statement
         if not checked.supported:
             self.failed.append(checked)
             return False

@@ -96,6 +96,8 @@ def negation_wrong(reading: Reading, proof: Evidence) -> str | None:
     denies, denied = reading.has("negation"), own.has("negation")
     if denies and (not denied or not _denied(reading) & _denied(own)):
         return "denies something that the fact does not deny"
+    if denies and proof.fact.value is None and not reading.has("known", "data"):
+        return "denies what is only not known"
     if denied and not denies:
         if proof.fact.value is None:
             return "leaves out a negation"
@@ -185,6 +187,37 @@ def cause_wrong(reading: Reading, proof: Evidence) -> str | None:
         if predicate.startswith("contribution") and float(proof.fact.value) > 0:
             continue
         return "gives a reason that the fact does not"
+    return None
+
+
+def habit_wrong(reading: Reading, proof: Evidence) -> str | None:
+    """ "Every" belongs to a figure ("every 4 days"); alone ("every day") only where the fact says just that."""
+    for mark in reading.meanings:
+        if "every" in mark.keys and not any(0 <= f.start - mark.end <= 2 for f in reading.figures):
+            said = re.sub(r"\W", "", reading.text[mark.start : mark.end + 5]).lower()
+            own = re.sub(r"\W", "", proof.readings[reading.language].text).lower()
+            if said not in own:
+                return "makes a habit of what is none"
+    return None
+
+
+def agent_wrong(reading: Reading, proof: Evidence) -> str | None:
+    """The shop recommends to the customer, not the other way round, and a purchase is no recommendation."""
+    if proof.fact.predicate != "recommended":
+        return None
+    for name in reading.names:
+        if any(k.startswith("customer:") for k in name.keys):
+            before, behind = reading.text[: name.start], reading.text[name.end :]
+            offers = re.match(r"\s*(?:\w+\s+)?(?:offer|recommend|suggest)s?\b", behind, re.I)
+            if offers or (
+                re.match(r"(?:应该|可以|应)?推荐", behind) and not re.search(r"[给向为对]\s*$", before)
+            ):
+                return "has the customer recommend"
+    for span in _clauses(reading):
+        acts = {k for m in reading.meanings if within(m, [span]) for k in m.keys}
+        counted = any(f.unit == "trip" and span[0] <= f.start and f.end <= span[1] for f in reading.figures)
+        if counted and "recommend" in acts and "buy" not in acts:
+            return "counts recommendations"
     return None
 
 

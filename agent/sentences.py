@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-CITED = re.compile(r"(?:\s*[\[【]\s*\d+(?:\s*[,，、]\s*\d+)*\s*[\]】])+")
+_ONE = r"[\[【][ \t]*\d+(?:[ \t]*[,，、][ \t]*\d+)*[ \t]*[\]】]"
+_JOINED = rf"{_ONE}(?:[ \t]*(?:,? and|[,，、和])?[ \t]*{_ONE})*"
+CITED = re.compile(rf"\s*{_JOINED}")
 _NUMBER = re.compile(r"\d+")
 # A sentence ends at a full stop after which no citation comes any more, or at a line's end.
-_END = re.compile(r"(?:[.](?=\s)|[!?。！？][”\"’）)]*)(?:[ \t]*[\[【][\d,，、 ]+[\]】])*[。.]?")
+_END = re.compile(rf"(?:[.](?=\s)|[!?。！？][”\"’）)]*)(?:[ \t]*{_JOINED})?[。.]?")
 _LIST_MARK = re.compile(r"^\s*(?:(\d+)[.、)](?=\s|\D)|[-•–]\s)\s*")
 
 

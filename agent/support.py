@@ -15,8 +15,10 @@ from agent.claims import Reading
 from agent.evidence import Evidence, base_span, within
 from agent.figure_claims import figures_wrong, unit_fits
 from agent.relations import (
+    agent_wrong,
     cause_wrong,
     comparison_wrong,
+    habit_wrong,
     negation_wrong,
     order_wrong,
     roles_wrong,
@@ -26,6 +28,8 @@ from agent.relations import (
 _PERSON = re.compile(r"\b(?:they|their|them|he|she|his|her|him)\b|其|他们?|她们?", re.I)
 _FREE = frozenset({"against", "about", "linking", "than", "more", "less", "high", "low", "negation", "cause"})
 """Meanings that have rules of their own."""
+_TWO_SIDED = frozenset({"bought_with"})
+"""Predicates whose figures mean nothing without both names, even where the question has one of them."""
 ANYONE = frozenset({"*"})
 
 
@@ -56,6 +60,8 @@ def unsupported(reading: Reading, proof: Evidence, said: Said) -> str | None:
         or cause_wrong(reading, proof)
         or _unsaid(reading, proof, said)
         or roles_wrong(reading, proof)
+        or habit_wrong(reading, proof)
+        or agent_wrong(reading, proof)
     )
 
 
@@ -134,6 +140,8 @@ def _days_wrong(reading: Reading, proof: Evidence, said: Said) -> str | None:
         if i is None:
             return f"says “{reading.text[day.start : day.end]}”, which is no date of the fact"
         at = i + 1
+    if len(reading.days) == 1 and len(own) == 2:
+        return "gives one day of a period"
     if not reading.days and said.period and proof.fact.period and proof.fact.period != said.period:
         return "leaves out the period, which differs from the one before"
     return None
@@ -167,7 +175,7 @@ def _carried(key: str, proof: Evidence, said: Said) -> bool:
         return key in said.subject
     if key in said.keys:
         return True
-    return key in said.asked
+    return key in said.asked and proof.fact.predicate not in _TWO_SIDED
 
 
 def _crowd_wrong(reading: Reading, proof: Evidence, said: Said) -> str | None:

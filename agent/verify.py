@@ -160,6 +160,8 @@ class Verifier:
         end = re.search(r"[.!?。！？]*$", body)
         stem, stop = (body[: end.start()], body[end.start() :]) if end else (body, "")
         tail = sentence[len(body) :]
+        if not self._claims(segments(f"{stem} [0]")):
+            return None
         for numbers in self._candidates(sentence):
             written = f"{stem} {''.join(f'[{n}]' for n in numbers)}{stop}{tail}"
             found, said = self._check(written, self._said)

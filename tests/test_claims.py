@@ -15,7 +15,17 @@ from agent.sentences import split
 from agent.verify import Grounds, Verifier, check_text
 from customers.encoder import MultilingualEncoder
 from tests import corner
-from tests.claim_cases import CHINESE, ENGLISH, FALSE, SHEETS, UNSEEN_CHINESE, UNSEEN_ENGLISH, question, sheet
+from tests.claim_cases import (
+    CHINESE,
+    DECEITFUL,
+    ENGLISH,
+    FALSE,
+    SHEETS,
+    UNSEEN_CHINESE,
+    UNSEEN_ENGLISH,
+    question,
+    sheet,
+)
 
 TRUE: list[tuple[str, Language, str]] = [
     *((name, "en", text) for name, text in (*ENGLISH, *UNSEEN_ENGLISH)),
@@ -166,7 +176,7 @@ def test_mutants_are_found(kind: str):
     assert rate >= LEAST_CAUGHT, f"{rate:.2%} of {seen} mutants ({kind}) found; passed: {passed}"
 
 
-@pytest.mark.parametrize(("name", "language", "text"), FALSE)
+@pytest.mark.parametrize(("name", "language", "text"), [*FALSE, *DECEITFUL])
 def test_false_relations_are_found(name: str, language: Language, text: str):
     assert not supported(name, language, text)
 
