@@ -68,11 +68,13 @@ _UNPLACED = -1
 
 def _bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> Iterable[Call]:
     links, args = subject.links, dict(chosen)
+    each: dict[str, list[str]] = {}
     for name, schema in tool.parameters.items():
         kind = schema.get("x-entity")
         if kind in ENTITIES and name not in args:
-            if len(subject.keys(kind)) == 1:
-                args[name] = subject.keys(kind)[0]
+            if keys := subject.keys(kind):
+                args[name] = keys[0]
+                each |= {name: keys[:MAX_EACH]} if len(keys) > 1 else {}
             elif kind in subject.described:
                 args[name] = Found(_UNPLACED, kind, subject.described[kind].n)
         elif kind == "all":
@@ -88,8 +90,9 @@ def _bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> Iterable[Cal
         elif (modifier := schema.get("x-modifier")) and modifier in links.modifiers:
             args[name] = True
     calls = [Call(tool.name, args)]
-    if subject.each and tool.parameters.get("customer", {}).get("x-entity") == "customer":
-        calls = [Call(tool.name, args | {"customer": key}) for key in subject.customers[:MAX_EACH]]
+    for name, keys in each.items():
+        calls = [Call(c.tool, c.args | {name: key}) for c in calls for key in keys]
+    calls = calls[:MAX_EACH]
     if not any(s.get("x-period") for s in tool.parameters.values()) or not links.periods:
         return calls
     return [

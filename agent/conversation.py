@@ -13,7 +13,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypedDict
 
-from agent import cues
 from agent.binding import filters
 from agent.events import Language, Role
 from agent.link import Linker, Links
@@ -147,13 +146,11 @@ def subject(
     A service agent's picked customer is meant wherever nobody else is named; a merchandiser's only
     where the question points to somebody ("this customer", "她").
     """
-    customers, at_hand, each = list(links.customers), False, False
+    customers, at_hand = list(links.customers), False
     grouped = links.things.get("segment") or links.attributes or "customer" in described
     listed = list(memory.get("found", {}).get("customer", []))
     if not customers and len(listed) > 1 and not picked and _EACH.search(links.text):
-        customers, each = listed[:MAX_EACH], True
-    elif len(customers) > 1 and not cues.asks_several(links.text):
-        each = True
+        customers = listed[:MAX_EACH]
     elif not customers and links.pronoun:
         customers = [picked] if picked else (list(memory.get("customers", []))[-1:] or listed[:1])
     elif not customers and picked and role == "service" and not grouped:
@@ -165,7 +162,7 @@ def subject(
                 links.add(kind, key)
         categories = list(links.keys("category"))
     derived = [] if categories else list(dict.fromkeys(links.parents.values()))
-    return Subject(links, customers, categories, derived, at_hand, described, each)
+    return Subject(links, customers, categories, derived, at_hand, described)
 
 
 def follow_up(asked: Subject, memory: Memory) -> list[Call]:

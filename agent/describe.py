@@ -25,6 +25,8 @@ from tools import TOOLS
 _FORMS = {tuple(name.split("/")): form for name, form in patterns("described").items()}
 _ASKS_WHOM = pattern("asks_whom")
 _SEVERAL = re.compile(r"(?:customers|people|shoppers|households|buyers|clients|visitors|spenders|fans)\b|[几些]|(?<![我你咱])们", re.IGNORECASE)  # fmt: skip
+_BY_VISITS, _BY_REDEMPTIONS = pattern("by_visits"), pattern("by_redemptions")
+_RANKS = ("baskets", "units", "mean_basket", "mean_spend", "mean_price")
 _FEW = 3
 
 
@@ -100,10 +102,7 @@ def _described(
     needs: tuple[str, ...] = ()
     if tool == "measure":
         _take_over(inside, outside, kind)
-        quantities = cues.quantities(phrase)
-        quantity = next(
-            (q for q in quantities if q in ("baskets", "units", "redemptions", "mean_basket")), "spend"
-        )
+        quantity = _ranked_by(phrase)
         args = {"quantity": quantity, "by": kind, "filters": filters(replace(inside, described={}, at_hand=True)
                 if inside.at_hand else inside), "n": n}  # fmt: skip
         if inside.at_hand:
@@ -132,6 +131,15 @@ def _described(
         needs = () if customers else ("customer",)
         args |= {"n": n} if tool == "similar_customers" else {"about": "tastes"}
     return Described(kind, Call(tool, args), n, needs)
+
+
+def _ranked_by(phrase: str) -> str:
+    """The quantity by which the best ones are the best."""
+    if _BY_REDEMPTIONS.search(phrase):
+        return "redemptions"
+    if _BY_VISITS.search(phrase):
+        return "baskets"
+    return next((q for q in cues.quantities(phrase) if q in _RANKS), "spend")
 
 
 def _handed_over(kind: str, outside: Links) -> int | None:

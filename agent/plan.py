@@ -13,6 +13,7 @@ from typing import Any
 
 from agent import cues
 from agent.examples import Examples, Kin
+from agent.links import Links
 from agent.prompts import Prompts
 from agent.subject import ENTITIES, MAX_CALLS, PSEUDO, Subject
 from customers.ports import TextEncoder
@@ -46,6 +47,8 @@ def spoken_for(subject: Subject, kin: Sequence[Kin] = ()) -> list[Tool]:
     """Return the allowed tools that the question's wording speaks for, and those of kin that are more like
     it than any that agrees with the wording; all allowed tools where none is spoken for."""
     possible, cued = allowed(subject), cues.tools(subject.links.text)
+    if "profile" in cued and subject.links.keys("segment") and not subject.has("customer"):
+        cued.add("segment")  # "describe the … shoppers"
     cued &= {tool.name for tool in possible}
     if subject.links.periods and not subject.keys("campaign") and len(cued) > 1:
         cued -= {"campaign"}  # all campaigns are told of the whole time
@@ -128,13 +131,24 @@ def _breakdowns(subject: Subject, shop: Shop) -> list[str]:
     if cues.asks_share(text) and not several and set(cues.quantities(text)) & {"customers", "baskets"}:
         return ["none"]  # customers of several categories overlap: their share is told of the one figure
     counted = {_COUNTED.get(q, "") for q in cues.quantities(text)} - set(several)
-    found = cues.breakdowns(text, [k for k, v in named.items() if v], several, list(shop.keys("attribute")))
+    found = cues.breakdowns(
+        _without_periods(links), [k for k, v in named.items() if v], several, list(shop.keys("attribute"))
+    )
     found = [d for d in found if d not in counted] or ["none"]
     # A thing that is named alone narrows the figure; what is not named is what to break it down by.
     kept = [d for d in found if d not in fixed] if set(found) - fixed - {"none"} else found
     if not (cues.asks_share(text) or set(kept) - fixed):
         return ["none"]
     return list(dict.fromkeys([*kept, "none"])) if cues.asks_one(text) and not several else kept
+
+
+def _without_periods(links: Links) -> str:
+    """A question without its periods: "in December" asks for no breakdown by month."""
+    text = links.text
+    for period in links.periods:
+        start, end = period.span
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
@@ -152,9 +166,15 @@ def _form(tool: Tool, subject: Subject, shop: Shop, kin: Sequence[Kin]) -> dict[
         kind = schema.get("x-entity")
         if "enum" in schema:
             properties[name] = {"type": "string", "enum": _options(tool, name, subject, shop, kin)}
-        elif kind in ENTITIES and len(subject.keys(kind)) > 1 and not (kind == "customer" and subject.each):
+        elif kind in ENTITIES and len(subject.keys(kind)) > 1 and _one_of(kind, subject):
             properties[name] = {"type": "string", "enum": list(subject.keys(kind))}
     return _object(properties)
+
+
+def _one_of(kind: str, subject: Subject) -> bool:
+    """Whether the plan says which of several things a call is about; else it runs for each of them.
+    Categories are too often named in passing to be meant each."""
+    return kind == "category" or cues.asks_several(subject.links.text)
 
 
 def follows(raw: Mapping[str, Any], schema: Mapping[str, Any]) -> bool:

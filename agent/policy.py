@@ -15,6 +15,7 @@ Policy = Literal["handoff", "refuse_instructions", "refuse_price", "refuse_actio
 
 _HANDOFF, _THANKS = pattern("handoff"), pattern("thanks")
 _INSTRUCTIONS, _PRICE = pattern("refuse_instructions"), pattern("refuse_price")
+_ASKS = re.compile(r"\b(?:what|which|who|whom|how)\b|[哪谁几]|什么|多少", re.IGNORECASE)
 _QUOTED = pattern("quoted_speech")
 _ACTION, _PRIVATE = pattern("refuse_action"), pattern("refuse_private")
 
@@ -39,7 +40,7 @@ def decide(text: str) -> Policy | None:
         return "handoff"
     if _PRIVATE.search(text):
         return "refuse_private"
-    if _ACTION.search(text):
+    if _ACTION.search(text) and not _ASKS.search(text):
         return "refuse_action"
     if cues.is_complaint(text) and not cues.tools(text) & _ANSWERS:
         return "handoff"

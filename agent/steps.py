@@ -46,19 +46,19 @@ class Steps:
             if (agreed := conversation.confirmed(turn.question, turn.memory)) is not None:
                 self._agreed(turn, agreed)
                 return
-            if decided := policy.decide(policy.own_words(turn.question)):
+            dictated = find_note(turn.question) is not None
+            if not dictated and (decided := policy.decide(policy.own_words(turn.question))):
                 endings.decide(self._s, turn, decided)
                 return
             if policy.is_thanks(turn.question):
                 turn.end("answer", self._s.say(turn, "thanks"))
                 return
-            self._read(turn)
+            self._read(turn, turn.question if dictated else policy.own_words(turn.question))
             endings.settle(self._s, turn)
             if not turn.fixed and not turn.subject.described:
                 turn.calls = conversation.follow_up(turn.subject, turn.memory)
 
-    def _read(self, turn: Turn) -> None:
-        asked = turn.question if find_note(turn.question) else policy.own_words(turn.question)
+    def _read(self, turn: Turn, asked: str) -> None:
         links = conversation.resume(asked, turn.memory, self._s.linker)
         reading = describe.read(
             links.text, self._s.linker, turn.memory, turn.role, turn.customer, turn.language

@@ -59,8 +59,6 @@ class Subject:
     """The customer was neither named nor pointed to, but is the one that the asker has picked."""
     described: Mapping[str, Described] = field(default_factory=dict)
     """By kind, what another call is to find."""
-    each: bool = False
-    """The customers are meant one by one ("them")."""
 
     def has(self, kind: str) -> bool:
         """Whether a thing of this kind was named or described."""

@@ -16,7 +16,7 @@ from agent.lexicon import Lexicon
 from agent.link import Linker
 from agent.plan import Planner, follows, grammar
 from agent.prompts import default_prompts
-from agent.subject import MAX_CALLS, PSEUDO, Subject
+from agent.subject import PSEUDO, Subject
 from customers.encoder import MultilingualEncoder
 from tests import corner
 from tools import TOOLS, WRITE_TOOLS
@@ -133,7 +133,7 @@ def test_one_call_unless_the_question_asks_for_more():
     one = grammar(about("What should we offer customer 88?"), corner.shop())
     more = grammar(about("Tell me about customer 88 and what to offer them"), corner.shop())
     assert one["properties"]["calls"]["maxItems"] == 1
-    assert more["properties"]["calls"]["maxItems"] == MAX_CALLS
+    assert more["properties"]["calls"]["maxItems"] == 2
 
 
 def test_code_fills_what_it_decides():
