@@ -23,7 +23,14 @@ NEVER_NAMES = frozenset(
 )
 _FUNCTION = frozenset(
     "的了吗呢吧啊呀和与跟及或在从到对给为被把让向往于中里上下内外之其是有没无都也又再就只才很非常太挺真"
+    "我你您他她它咱这那哪谁几每各要想会能可该请帮找问说讲写做看选挑送推荐叫买卖吃喝花付去回来用还更最更比按由则已曾将被个位"
 )
+# A word of questions that also ends nouns ("鼠标", "沙发"): it stays with an unknown character before it.
+_NOUN_ENDS = frozenset("标本条发单表画")
+_GOODS = frozenset(word_list("words_goods_zh"))
+"""Things to buy that are one character; any other one is no term, but after one of the next."""
+# One unknown character is a thing to buy right after one of these ("买书的顾客").
+_GOODS_AFTER = re.compile(r"(?:买[了过的]?|卖[了过的]?|吃|喝|喜欢|推荐|促销)$")
 _NUMBER = re.compile(r"\d+(?:st|nd|rd|th|s|k)?$")
 _HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
 
@@ -56,6 +63,9 @@ def _chinese_terms(text: str, free: Sequence[bool]) -> list[tuple[str, int, int]
         position, begun, lone = run.start(), None, None
         while position < run.end():
             step = _known_length(text, position, run.end()) if free[position] else 1
+            if begun == position - 1 and step == 1 and text[position] in _NOUN_ENDS:
+                position += 1
+                continue
             if not free[position] or step:
                 _close(found, text, begun, position)
                 begun = None
@@ -69,7 +79,7 @@ def _chinese_terms(text: str, free: Sequence[bool]) -> list[tuple[str, int, int]
 
 
 def _close(found: list[tuple[str, int, int]], text: str, begun: int | None, end: int) -> None:
-    if begun is not None and end - begun >= 2:
+    if begun is not None and (end - begun >= 2 or text[begun] in _GOODS or _GOODS_AFTER.search(text[:begun])):
         found.append((text[begun:end], begun, end))
 
 

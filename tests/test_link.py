@@ -54,6 +54,10 @@ def link(text: str) -> Links:
         ("compare 12 vs 13", ["12", "13"]),
         ("Recommend 12 products to 88", ["88"]),
         ("帮我看看150这个人", ["150"]),
+        # who is likely to, not how many are
+        ("what is 150 likely to buy", ["150"]),
+        ("is 12 going to buy milk", ["12"]),
+        ("150可能会买什么", ["150"]),
     ],
 )
 def test_customers(text: str, ids: list[str]):
@@ -93,6 +97,35 @@ def test_ids_that_do_not_exist(text: str, kind: str, written: str):
         ("给最可能买牛奶的20位顾客发券", [20], []),
         ("100 customers most likely to buy milk", [100], []),
         ("the top 12", [12], []),
+        ("20 likely buyers of milk", [20], []),
+        ("100 likely to buy milk", [100], []),
+        # numbers in words
+        ("two hundred people", [200], []),
+        ("a hundred customers", [100], []),
+        ("one hundred and fifty shoppers", [150], []),
+        ("twenty-five households", [25], []),
+        ("three dozen products", [36], []),
+        ("1,000 customers", [1000], []),
+        ("the last couple of weeks", [], []),
+        ("两百人", [200], []),
+        ("一百位顾客", [100], []),
+        ("五十来位顾客", [50], []),
+        ("三十个人", [30], []),
+        ("一个人花了多少", [], []),
+        ("前十品类", [10], []),
+        ("销售额前五", [5], []),
+        ("前10%的顾客", [], []),
+        ("销售额最低的五个部门", [5], []),
+        # one for each is a count, any one is none
+        ("recommend one product each", [1], []),
+        ("one product to each of them", [1], []),
+        ("offer every shopper one item", [1], []),
+        ("各推荐一款商品", [1], []),
+        ("每人推荐一个", [1], []),
+        ("一人一款", [1], []),
+        ("give me one product", [], []),
+        ("which one is best", [], []),
+        ("推荐一款商品", [], []),
         # durations, amounts, percentages, decimals and years count nothing and are nobody
         ("bought within 30 days", [], []),
         ("未来30天内", [], []),
@@ -310,6 +343,11 @@ def test_no_threshold(text: str):
         ("send it to 20 people and tell me 2 campaigns", [20, 2], ["customer", "campaign"]),
         ("销量最好的三个月份", [3], ["month"]),
         ("the two largest segments", [2], ["segment"]),
+        ("one product each", [1], ["product"]),
+        ("每人推荐一个", [1], ["product"]),
+        ("找两百人", [200], ["customer"]),
+        ("五个商品类型", [5], ["type"]),
+        ("销售额最低的五个部门", [5], ["department"]),
     ],
 )
 def test_counts_know_what_they_count(text: str, counts: list[int], counted: list[str]):
@@ -370,6 +408,15 @@ def test_the_number_of_a_note(text: str, number: int | None):
         ("campaigns 1 and 2", {"campaign": ["1", "2"]}),
         ("segments 1, 2 and 3", {"segment": ["1", "2", "3"]}),
         ("分群1和2哪个花得多", {"segment": ["1", "2"]}),
+        ("campaigns 1 and 2 compared", {"campaign": ["1", "2"]}),
+        ("compare campaign 1 with 2", {"campaign": ["1", "2"]}),
+        ("活动1和2的对比", {"campaign": ["1", "2"]}),
+        ("campaign 1 and 2 products", {"campaign": ["1"]}),
+        ("Segment 2: who are these people?", {"segment": ["2"]}),
+        ("Groups A and B compared", {"segment": ["1", "2"]}),
+        ("how do groups a and b differ", {}),
+        ("groups I should look at", {}),
+        ("第二类客群", {"segment": ["2"]}),
         # a misspelt word inside a name of several
         ("infant formla and bred", {"category": ["INFANT FORMULA", "BREAD"]}),
         ("cat foood", {"category": ["CAT FOOD"]}),
@@ -388,10 +435,69 @@ def test_lists_and_misspelt_words(text: str, things: dict[str, list[str]]):
         ("seniors", {"age": ["65+"]}),
         ("家里有一个孩子的", {"kids_count": ["1"]}),
         ("more than 2 kids", {"kids_count": ["3+"]}),
+        ("65 and over", {"age": ["65+"]}),
+        ("customers of 65 and over", {"age": ["65+"]}),
+        ("our customers 65 or older", {"age": ["65+"]}),
+        ("the over-65s", {"age": ["65+"]}),
+        ("under 35s", {"age": ["25-34"]}),
+        ("65岁及以上", {"age": ["65+"]}),
+        ("categories with 65 and over buyers", {}),
+        ("spent 65 and over", {}),
     ],
 )
 def test_numbers_that_fall_into_bands(text: str, values: dict[str, list[str]]):
     assert link(text).attributes == values
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "in a nutshell, who is customer 88?", "what sells at the till", "what sells like hot cakes", "any low-hanging fruit?",
+        "a pie chart of sales", "小菜一碟", "打酱油的顾客", "用饼图看看", "pls list avg spend per bracket",
+        "any prospects at the counter?", "要选20位顾客", "十分感谢，介绍一下顾客88", "麻烦问下，上次发放的券核销了几张",
+        "咱们的潜在顾客有多少", "顾客来一趟平均下几单", "想挑几位顾客发券", "他们给我们带来多少",
+    ],
+)  # fmt: skip
+def test_manners_of_speaking_name_nothing(text: str):
+    found = link(text)
+    assert found.terms == []
+    assert not any(found.things.values())
+    assert found.ambiguous == []
+
+
+def test_one_character_is_a_thing_to_buy_where_it_names_goods_or_is_bought():
+    assert link("有什么茶").terms == ["茶"]
+    assert link("买钟的顾客").terms == ["钟"]
+    assert link("钟").terms == []
+
+
+@pytest.mark.parametrize(
+    ("text", "customers", "years"),
+    [
+        ("why 2051 buys milk", ["2051"], []),
+        ("what would 2051 like", ["2051"], []),
+        ("recommend milk to 2024", ["2024"], []),
+        ("sales for 2024", [], ["2024"]),
+        ("sales in 2051", [], ["2051"]),
+        ("is 2024 better than 2023", [], ["2024", "2023"]),
+        ("why 2052 buys milk", [], ["2052"]),  # no customer has this id
+    ],
+)
+def test_a_customers_id_may_look_like_a_year(text: str, customers: list[str], years: list[str]):
+    known = {"2051", "2024"}
+    shop = corner.shop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shop, "has_customer", lambda written: written in known)
+        found = link(text)
+    assert found.customers == customers
+    assert [p.text for p in found.periods] == years
+
+
+def test_the_days_of_a_month_are_no_amount():
+    found = link("units of milk sold from 18 to 24 June")
+    assert found.amounts == []
+    (period,) = found.periods
+    assert (str(period.start), str(period.end)) == ("2024-06-18", "2024-06-24")
 
 
 PIECES = st.sampled_from(
