@@ -138,6 +138,10 @@ def superlative_wrong(reading: Reading, proof: Evidence) -> str | None:
         return f"gives rank {wrong[0]}, which the fact does not"
     if reading.has("high") and not (proof.best or (reading.ranks and "low" not in proof.meanings)):
         return "says the highest, which the fact does not"
+    if reading.has("high") and not reading.ranks and "high" not in proof.meanings:
+        words = [reading.text[m.start : m.end] for m in reading.meanings if "high" in m.keys]
+        if reading.has("shop") or not all(re.search(proof.rules["best"], w, re.I) for w in words):
+            return "says the highest of something else than the ranking's"
     if reading.has("low") and "low" not in proof.meanings:
         return "says the lowest, which the fact does not"
     return None
