@@ -123,8 +123,7 @@ CHINESE: list[tuple[str, str]] = [
 ]  # fmt: skip
 
 
-# Written after the verifier was made, by somebody who did not look at its words: how it does on what it was
-# not made for.
+# Written before they were tried: at first sight 22 of these 35 passed; the vocabulary grew by what they showed.
 UNSEEN_ENGLISH: list[tuple[str, str]] = [
     ("profile", "Over 60 trips, customer 0 spent a total of $727.00 [2]."),
     ("profile", "Diapers & disposables come to $122.00 [6], 16.8% of their spending [6]."),
