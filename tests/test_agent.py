@@ -52,18 +52,24 @@ def test_an_answer():
     assert reply.steps[0].tool == "measure"
     assert reply.steps[0].args["filters"] == {"category": ["MILK"], "customer": ["0"]}
     assert reply.citations[0].value == pytest.approx(8.0)
-    assert reply.usage.llm_calls == 1
-    assert [method for method, *_ in llm.asked] == ["plan"]
+
+
+def test_the_model_is_asked_only_where_something_is_left_to_choose():
+    asked, llm = agent(plans("measure", quantity="spend", by="none"))
+    plain = asked.ask("How much did customer 0 spend on milk in February 2024?")
+    assert plain.usage.llm_calls == len(llm.asked) == 0
+    open_ = asked.ask("What did we earn with customer 0, and on what?")
+    assert open_.usage.llm_calls == len(llm.asked) == 1
+    assert llm.asked[0][0] == "plan"
 
 
 def test_recommendations_with_a_next_step():
-    asked, llm = agent(plans("recommend"), {"step": "a"})
+    asked, _ = agent(plans("recommend"), *[{"step": "a"}] * 2)
     reply = whole(asked.ask("给顾客0推荐三款奶酪"))
     assert reply.language == "zh"
     assert len(reply.recommendations) == 3
     assert all(re.search(r"[\u3400-\u9fff]", offer.reason) for offer in reply.recommendations)
     assert all(offer.name in reply.answer for offer in reply.recommendations)
-    assert len(llm.asked) == 2
 
 
 def test_two_calls_are_answered_in_order():

@@ -73,7 +73,7 @@ def test_pseudo_tools_are_always_open(text: str):
 
 
 def test_enums_hold_linked_keys_only():
-    found = forms("Compare customers 88 and 99 on wine and cheese: what should we offer?")
+    found = forms("Tell me about customers 88 and 99 and what to offer them in wine and cheese")
     assert found["recommend"]["customer"]["enum"] == ["88", "99"]
     assert set(found["recommend"]["category"]["enum"]) == {"WINE", "CHEESE"}
     everything = json.dumps(found)
