@@ -40,7 +40,7 @@ class Agent:
     one session run one after the other.
 
     shop: the data that it answers from. endpoint: the model server, or None to answer without one
-    (plans then come from the nearest example). answer_form: "clauses" or "prose"; "" takes what the
+    (plans then come from the examples alone). answer_form: "clauses" or "prose"; "" takes what the
     model's catalogue entry says.
     """
 
@@ -105,6 +105,7 @@ class Agent:
         """Load the models, encode the names, and have the server hold the stable beginnings of the prompts, so that no
         question pays for either."""
         self._lexicon.vectors()
+        self._planner.fit()
         self.shop.load()
         if self.endpoint is None:
             return

@@ -12,6 +12,9 @@ from tools.words import day, label
 
 _FOREIGN = 0.45
 """A term whose nearest name is further than this (cosine) has nothing to do with the shop."""
+_OF_ONE = frozenset(
+    {"recommend", "explain_preference", "similar_customers", "notes", "add_note", "erase_note"}
+)
 _THINGS = ("category", "department", "type", "product", "brand", "segment", "campaign")
 _NEEDS_THING = frozenset({"measure", "audience", "bought_with", "explain_preference"})
 
@@ -52,8 +55,10 @@ def settle(s: Services, turn: Turn) -> None:
 def _of_others(turn: Turn) -> bool:
     """Whether "they" may mean other than customers that should have been named: "campaign 8 … of them"."""
     links = turn.links
+    groups = links.things.get("segment") or links.things.get("campaign") or links.attributes
     others = any(links.things.values()) or links.attributes or turn.subject.described
-    return bool(others) and cues.points_to_several(links.text)
+    asked = cues.tools(links.text) & _OF_ONE
+    return bool(groups and not asked) or bool(others and cues.points_to_several(links.text))
 
 
 def review(s: Services, turn: Turn) -> None:

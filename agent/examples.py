@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,24 +28,29 @@ class Kin:
 
     calls: Sequence[Mapping[str, Any]]
     likeness: float
-    question: str
 
 
 class Examples:
-    """The examples of one planner, with their embeddings (n, d), made when first needed."""
+    """The examples of one planner."""
 
     def __init__(self, examples: Sequence[Mapping[str, Any]], encoder: TextEncoder) -> None:
-        self._examples, self._encoder = list(examples), encoder
-        self._vectors: np.ndarray | None = None
+        self.all, self._encoder = list(examples), encoder
 
-    def kin(self, links: Links) -> list[Kin]:
-        """Return the examples, those most like a question first."""
-        if self._vectors is None:
-            self._vectors = self._encoder.encode([e["q"] for e in self._examples])
-        scores = self._vectors @ self._encoder.encode([masked(links)])[0]
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """Their embeddings (n, d), made when first needed."""
+        return self._encoder.encode([masked_numbers(e["q"]) for e in self.all])
+
+    def vector(self, links: Links) -> np.ndarray:
+        """Return a question's embedding (d), names masked."""
+        return self._encoder.encode([masked(links)])[0]
+
+    def kin(self, links: Links, most: int) -> list[Kin]:
+        """Return the examples most like a question, the most like first."""
+        scores = self.vectors @ self.vector(links)
         return [
-            Kin(self._examples[int(i)]["calls"], float(scores[i]), self._examples[int(i)]["q"])
-            for i in np.argsort(-scores, kind="stable")
+            Kin(self.all[int(i)]["calls"], float(scores[i]))
+            for i in np.argsort(-scores, kind="stable")[:most]
         ]
 
 
@@ -56,4 +62,9 @@ def masked(links: Links) -> str:
     )
     for (start, end), kind in named:
         text = text[:start] + _STANDS_FOR[kind][chinese] + text[end:]
+    return masked_numbers(text)
+
+
+def masked_numbers(text: str) -> str:
+    """Return a text with one number in place of all."""
     return re.sub(r"\d+", "88", text)

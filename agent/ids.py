@@ -31,7 +31,7 @@ BARE = re.compile(
 )
 # A small number is a customer where the sentence makes it one: "what about 12?", "does 12 buy", "给12推荐".
 _PERSON = re.compile(
-    r"(?:^\W*|\b(?:about|does|did|do|is|was|has|will|would|why|for|offer|give|like|resembles?|compare|customers?|(?:recommend|send|sell|suggest|show)\b.*\bto)|给|那|为|和|跟|与|像|对|比|换成)\s*$",
+    r"(?:^\W*|\b(?:about|does|did|do|is|was|has|will|would|why|for|of|offer|give|like|resembles?|compare|customers?|(?:recommend|send|sell|suggest|show)\b.*\bto)|给|那|为|和|跟|与|像|对|比|换成)\s*$",
     re.IGNORECASE)  # fmt: skip
 _PERSON_CHAIN = re.compile(r"\s*(?:,|，|、|and|or|vs\.?|versus|和|与|跟|还是)\s*", re.IGNORECASE)
 _PERSON_NEXT = re.compile(

@@ -15,6 +15,7 @@ from agent import cues
 from agent.examples import Examples, Kin
 from agent.links import Links
 from agent.prompts import Prompts
+from agent.route import SURE, Router
 from agent.subject import ENTITIES, MAX_CALLS, PSEUDO, Subject
 from customers.ports import TextEncoder
 from customers.shop import Shop
@@ -222,6 +223,7 @@ class Planner:
         self._shop, self._prompts = shop, prompts
         shown = prompts.examples("plan_examples")
         self._examples = Examples([*shown, *prompts.bank()], encoder)
+        self._router = Router(self._examples)
         dimensions = [d for d in TOOLS["measure"].parameters["by"]["enum"] if d != "none"]
         self.system = prompts.fill(
             "plan_system",
@@ -246,38 +248,27 @@ class Planner:
 
     def grammar(self, subject: Subject) -> dict[str, Any]:
         """Return the JSON schema of this turn's plan."""
-        return grammar(subject, self._shop, self._examples.kin(subject.links)[:KIN])
+        return grammar(subject, self._shop, self._examples.kin(subject.links, KIN))
 
     def certain(self, schema: Mapping[str, Any], subject: Subject) -> dict[str, Any] | None:
-        """Return the plan where a turn's grammar leaves one only and the example most like the question has
-        its tool: there is nothing left for a model to choose."""
-        listed, top = schema["properties"]["calls"], self._examples.kin(subject.links)[0]
+        """Return the plan where nothing is left for a model to choose: a turn's grammar leaves one only and the
+        example most like the question has its tool, or the examples leave little doubt."""
+        listed, top = schema["properties"]["calls"], self._examples.kin(subject.links, 1)[0]
+        if listed["maxItems"] > 1:
+            return None
+        plan, share = self._router.plan(subject.links, schema)
         forms = {f["properties"]["tool"]["const"]: f["properties"] for f in listed["items"]["anyOf"]}
         tools = [name for name in forms if name not in PSEUDO]
-        if listed["maxItems"] > 1 or [c["tool"] for c in top.calls] != tools:
-            return None
-        values = {name: schema["enum"] for name, schema in forms[tools[0]].items() if "enum" in schema}
-        if any(len(v) > 1 for v in values.values()):
-            return None
-        return {"calls": [{"tool": tools[0]} | {name: v[0] for name, v in values.items()}]}
+        single = len(tools) == 1 and all(len(v.get("enum", "1")) == 1 for v in forms[tools[0]].values())
+        if single and [c["tool"] for c in top.calls] == tools:
+            values = {name: v["enum"][0] for name, v in forms[tools[0]].items() if "enum" in v}
+            return {"calls": [{"tool": tools[0]} | values]}
+        return plan if share >= SURE else None
 
-    def nearest(self, subject: Subject, failed: str = "") -> dict[str, Any]:
-        """Return the plan of the most similar example that the wording allows (no LLM). failed: a tool
-        that is out of the question."""
-        listed = without(grammar(subject, self._shop), failed)["properties"]["calls"]
-        forms = {form["properties"]["tool"]["const"]: form["properties"] for form in listed["items"]["anyOf"]}
-        # Small talk and refusals are for wording that speaks for no tool.
-        usable = set(forms) - (set(PSEUDO) if cues.tools(subject.links.text) & set(forms) else set())
-        for example in self._examples.kin(subject.links):
-            calls = example.calls
-            if len(calls) <= listed["maxItems"] and all(c["tool"] in usable for c in calls):
-                return {"calls": [_complete(c, forms[c["tool"]]) for c in calls]}
-        return {"calls": [{"tool": "clarify"}]}
+    def likeliest(self, subject: Subject, failed: str = "") -> dict[str, Any]:
+        """Return the plan that the examples speak for (no LLM). failed: a tool that is out of the question."""
+        return self._router.plan(subject.links, without(self.grammar(subject), failed))[0]
 
-
-def _complete(call: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an example's call as the form allows it: its own value where that is open, else the first."""
-    chosen = {name: schema["enum"] for name, schema in form.items() if "enum" in schema}
-    return {"tool": call["tool"]} | {
-        name: call[name] if call.get(name) in values else values[0] for name, values in chosen.items()
-    }
+    def fit(self) -> None:
+        """Learn from the examples now, so that no question waits for it."""
+        self._router.fit()

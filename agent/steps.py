@@ -79,7 +79,8 @@ class Steps:
 
     # 2 plan --------------------------------------------------------------------------------
     def plan(self, turn: Turn) -> None:
-        """Choose the calls: one LLM call under this turn's grammar, or the nearest example without one."""
+        """Choose the calls: one LLM call under this turn's grammar, or none where the examples leave
+        no doubt, or no model answers."""
         with _timed(turn, "plan"):
             if not turn.calls:
                 asking = conversation.for_planning(turn.subject)
@@ -91,7 +92,7 @@ class Steps:
         """Return a plan that keeps to the grammar; `failed` is a call that is to be replaced."""
         planner = self._s.planner
         if self._s.llm is None:
-            return planner.nearest(asking, failed.tool if failed else "")
+            return planner.likeliest(asking, failed.tool if failed else "")
         schema = planner.grammar(asking)
         if failed is None and (sure := planner.certain(schema, asking)) is not None:
             return sure
@@ -108,9 +109,9 @@ class Steps:
             raise
         except LLMError:
             turn.unserved = True
-            return planner.nearest(asking, failed.tool if failed else "")
+            return planner.likeliest(asking, failed.tool if failed else "")
         turn.spend(usage)
-        return raw if follows(raw, schema) else planner.nearest(asking, failed.tool if failed else "")
+        return raw if follows(raw, schema) else planner.likeliest(asking, failed.tool if failed else "")
 
     # 3 act ---------------------------------------------------------------------------------
     def act(self, turn: Turn) -> None:

@@ -54,7 +54,7 @@ class Turn:
     handoff: Handoff | None = None
     dropped: int = 0
     unserved: bool = False
-    """The model server gave nothing that could be used, so the plan is the nearest example's."""
+    """The model server gave nothing that could be used, so the plan is what the examples speak for."""
     usage: Usage = field(default_factory=Usage)
     timings: dict[str, float] = field(default_factory=dict)
 

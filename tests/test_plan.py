@@ -199,7 +199,7 @@ QUESTIONS = [
 def test_the_nearest_example_keeps_to_the_grammar(text: str):
     subject = about(text)
     schema = grammar(subject, corner.shop())
-    raw = _planner().nearest(subject)
+    raw = _planner().likeliest(subject)
     assert follows(raw, schema)
     for call in bind(raw, subject):
         assert call.tool in TOOLS or call.tool in PSEUDO
@@ -211,7 +211,7 @@ def test_the_nearest_example_keeps_to_the_grammar(text: str):
      ("How did campaign 1 do?", "campaign"), ("谁应该收到牛奶优惠券？", "audience"), ("How much milk was sold in June?", "measure")],
 )  # fmt: skip
 def test_the_nearest_example_is_a_sensible_one(text: str, tool: str):
-    assert _planner().nearest(about(text))["calls"][0]["tool"] == tool
+    assert _planner().likeliest(about(text))["calls"][0]["tool"] == tool
 
 
 def test_the_prompt_begins_with_the_same_bytes_in_every_turn():
