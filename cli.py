@@ -383,7 +383,9 @@ def _parser() -> argparse.ArgumentParser:
     llm.add_argument("vllm_arguments", nargs="*", metavar="-- ARGUMENTS", help="further ones of `vllm serve`")
     suite = command("eval", _eval, "run an eval suite over the real agent", model=True)
     suite.add_argument("suite", choices=("first", "plans"))
-    suite.add_argument("--split", default="dev", choices=("dev", "test", "fresh"), help="which set of the plans")
+    suite.add_argument(
+        "--split", default="dev", choices=("dev", "test", "fresh"), help="which set of the plans"
+    )
     suite.add_argument("--limit", type=int)
     suite.add_argument("--json", action="store_true")
     bench = command("bench", _bench, "measure side by side with the peer", model=True)

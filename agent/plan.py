@@ -30,7 +30,9 @@ _CLOSE = 0.8
 
 def allowed(subject: Subject) -> list[Tool]:
     """Return the tools that can be called with what is linked."""
-    return [tool for tool in TOOLS.values() if _possible(tool, subject)]
+    found = [tool for tool in TOOLS.values() if _possible(tool, subject)]
+    # Who names one segment does not ask for the list of them.
+    return [tool for tool in found if not (tool.name == "segments" and subject.keys("segment"))]
 
 
 def _possible(tool: Tool, subject: Subject) -> bool:
@@ -216,14 +218,25 @@ def _plural(kind: str) -> str:
     return {"category": "categories"}.get(kind, f"{kind}s")
 
 
+_LEARNT: dict[tuple[Prompts, type], tuple[Examples, Router]] = {}
+
+
+def _learnt(prompts: Prompts, encoder: TextEncoder) -> tuple[Examples, Router]:
+    """Return what is learnt from a set of prompts; the agents of a process share it."""
+    key = (prompts, type(encoder))
+    if key not in _LEARNT:
+        examples = Examples([*prompts.examples("plan_examples"), *prompts.bank()], encoder)
+        _LEARNT[key] = (examples, Router(examples))
+    return _LEARNT[key]
+
+
 class Planner:
     """The planner's prompt of one shop, and its examples by similarity as the fallback."""
 
     def __init__(self, shop: Shop, encoder: TextEncoder, prompts: Prompts) -> None:
         self._shop, self._prompts = shop, prompts
         shown = prompts.examples("plan_examples")
-        self._examples = Examples([*shown, *prompts.bank()], encoder)
-        self._router = Router(self._examples)
+        self._examples, self._router = _learnt(prompts, encoder)
         dimensions = [d for d in TOOLS["measure"].parameters["by"]["enum"] if d != "none"]
         self.system = prompts.fill(
             "plan_system",

@@ -2,8 +2,8 @@
 
 Multinomial logistic regressions over sentence embeddings of the examples (names masked), one for the tool and
 one for each option; a tool that the wording speaks for counts three times. It chooses only among what the
-turn's grammar leaves. Over 128 fresh questions that left a choice, where it was at least SURE it chose rightly 54
-times of 76 and the 1.5B 46 times; where it was less sure, 28 times of 52 and the 1.5B 33 times.
+turn's grammar leaves. Over 128 fresh questions that left a choice, where the tool was at least SURE they chose
+rightly 54 times of 76 and the 1.5B 46 times; where it was less sure, 28 times of 52 and the 1.5B 33 times.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from agent.subject import PSEUDO
 
 SURE = 0.8
 """Where the tool's share of the grammar's tools is this large, no model is asked."""
+CLEAR = 0.7
+"""And where each of its options has at least this share of those that are open."""
 _SPOKEN_FOR = 3.0
 Form = Mapping[str, Mapping[str, Any]]
 
@@ -59,7 +61,8 @@ class Router:
         ranked = sorted(forms, key=lambda name: -shares[name])
         confidence = shares[ranked[0]] / (sum(shares.values()) or 1.0)
         if listed["maxItems"] == 1:
-            return {"calls": [self._filled(ranked[0], forms, vector)]}, confidence
+            call, least = self._filled(ranked[0], forms, vector)
+            return {"calls": [call]}, confidence if least >= CLEAR else 0.0
         return {"calls": self._several(ranked, forms, cued, listed["maxItems"], vector)}, 0.0
 
     def _several(
@@ -68,18 +71,26 @@ class Router:
         """One call for each tool that is spoken for; for `measure` alone, one for each quantity."""
         real = [name for name in ranked if name not in PSEUDO]
         picked = real[: max(1, min(most, sum(name in cued for name in real)))] or list(ranked[:1])
-        calls = [self._filled(name, forms, vector) for name in picked]
+        calls = [self._filled(name, forms, vector)[0] for name in picked]
         if picked == ["measure"]:
             calls = [calls[0] | {"quantity": q} for q in forms["measure"]["quantity"]["enum"][:most]]
         return calls
 
-    def _filled(self, tool: str, forms: Mapping[str, Form], vector: np.ndarray) -> dict[str, Any]:
-        call: dict[str, Any] = {"tool": tool}
+    def _filled(
+        self, tool: str, forms: Mapping[str, Form], vector: np.ndarray
+    ) -> tuple[dict[str, Any], float]:
+        """Return a call with its likeliest options, and the least share that one of them has of the open ones."""
+        call, least = {"tool": tool}, 1.0
         for name, schema in forms[tool].items():
-            if values := schema.get("enum"):
+            values = schema.get("enum", ())
+            if len(values) == 1:
+                call[name] = values[0]
+            elif values:
                 shares = self._shares(tool, name, vector)
                 call[name] = max(values, key=lambda value: shares.get(value, 0.0))
-        return call
+                whole = sum(shares.get(value, 0.0) for value in values)
+                least = min(least, shares.get(call[name], 0.0) / whole if whole else 0.0)
+        return call, least
 
     def _shares(self, tool: str, name: str, vector: np.ndarray) -> dict[str, float]:
         model = self._models.get((tool, name))

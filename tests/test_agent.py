@@ -44,7 +44,7 @@ def whole(reply: Reply) -> Reply:
 
 
 def test_an_answer():
-    asked, llm = agent(plans("measure", quantity="spend", by="none"))
+    asked, _ = agent(plans("measure", quantity="spend", by="none"))
     reply = whole(asked.ask("How much did customer 0 spend on milk in February 2024?"))
     assert reply.kind == "answer"
     assert reply.language == "en"
@@ -188,7 +188,7 @@ def test_a_next_step_that_states_something_is_dropped(tmp_path: Path):
     ("question", "more"),
     [("", {}), ("  \n", {}), ("x" * 2001, {}), ("Hi", {"role": "king"}), ("Hi", {"customer": "999"})],
 )
-def test_questions_that_cannot_be_taken(question: str, more: dict[str, str]):
+def test_questions_that_cannot_be_taken(question: str, more: dict[str, Any]):
     asked, _ = agent()
     with pytest.raises(BadQuestion):
         asked.ask(question, **more)
@@ -217,8 +217,9 @@ def test_closing_the_stream_withdraws_the_question():
             seen.append(cancel)
             return super().plan(messages, schema, **more)
 
-    asked = Agent(corner.shop(), None, llm=Watched([plans("profile", about="everything"), {"step": "a"}]))  # type: ignore[arg-type]
-    stream: Any = asked.stream("Who is customer 0?")
+    llm: Any = Watched([plans("measure", quantity="spend", by="none"), {"step": "a"}])
+    asked = Agent(corner.shop(), None, llm=llm)
+    stream: Any = asked.stream("What did we earn with customer 0, and on what?")
     next(stream)
     while not seen:
         next(stream)

@@ -117,13 +117,17 @@ def test_notes_come_back_in_a_later_session_and_can_be_erased(shop: Shop, ask: A
     assert texts(shop, "7") == []
 
 
-def test_what_was_offered_and_handed_over_is_noted_and_goes_with_its_session(shop: Shop, ask: Any, tmp_path: Path):
+def test_what_was_offered_and_handed_over_is_noted_and_goes_with_its_session(
+    shop: Shop, ask: Any, tmp_path: Path
+):
     offered = ask("What should we offer customer 7?", OFFER)
     ask("What should we offer customer 7?", OFFER)  # once is enough
     ask("Customer 7 wants to talk to a manager")
     kinds = [n.kind for n in shop.notes.of("7")]
     assert kinds == ["handoff", "offered"]
-    assert list(shop.notes.of("7", ["offered"])[0].products) == [r.product_id for r in offered.recommendations]
+    assert list(shop.notes.of("7", ["offered"])[0].products) == [
+        r.product_id for r in offered.recommendations
+    ]
     ask("What should we offer customer 9?", OFFER, session=None)
     assert shop.notes.of("9") == []
     agent = Agent(shop, None, memory=tmp_path / "memory.sqlite")
@@ -157,7 +161,7 @@ def test_what_fails_twice_is_said_honestly(ask: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_it_says_so_when_the_model_does_not_answer(ask: Any):
-    reply = ask("How much did customer 7 spend?", LLMUnavailable("no model server answers."))
+    reply = ask("What did we earn with customer 7, and on what?", LLMUnavailable("no model server answers."))
     assert reply.kind == "answer"
     assert reply.answer.startswith("(The language model does not answer")
     assert "$" in reply.answer

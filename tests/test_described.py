@@ -29,7 +29,8 @@ def ask(tmp_path: Path) -> Iterator[Any]:
         model: Any = ScriptedLLM([*script, *[{"step": "a"}] * 5])
         agent = Agent(corner.shop(), None, memory=tmp_path / "memory.sqlite", llm=model)
         opened.append(agent)
-        return agent.ask(question, session="s", **{"role": "merchandiser"} | more)
+        options: dict[str, Any] = {"role": "merchandiser"} | more
+        return agent.ask(question, session="s", **options)
 
     yield ask
     for agent in opened:
@@ -99,7 +100,10 @@ def test_one_description_may_rest_on_another(ask: Any):
 
 
 def test_a_figure_of_a_described_customer(ask: Any):
-    reply = ask("How often did our best customer come in February 2024?", plan("measure", quantity="baskets", by="none"))
+    reply = ask(
+        "How often did our best customer come in February 2024?",
+        plan("measure", quantity="baskets", by="none"),
+    )
     assert reply.steps[1].args["filters"] == {"customer": spenders(1)}
     assert reply.steps[1].args["start"] == "2024-02-01"
     assert "start" not in reply.steps[0].args

@@ -149,13 +149,11 @@ MILK = {"tool": "measure", "args": {"quantity": "spend", "by": "none", "filters"
 
 
 def test_a_run_judges_keeps_and_forgets(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    llm = ScriptedLLM(
-        [{"calls": [{"tool": "measure", "quantity": "spend", "by": "none"}]}, RuntimeError("planted")]
-    )
+    llm = ScriptedLLM([RuntimeError("planted")])
     memory = tmp_path / "memory.sqlite"
     cases = [
         case([MILK], question="How much did customer 0 spend on milk?"),
-        case([MILK], question="How much did customer 1 spend on bread?", id="p001-zh", language="zh"),
+        case([MILK], question="What did we earn with customer 1, and on what?", id="p001-zh", language="zh"),
         case(
             [], kind="clarify", question="What should I offer customer 99999?", topic="unclear", id="p002-en"
         ),
@@ -238,7 +236,8 @@ def test_each_meaning_is_asked_in_both_languages_and_lies_in_one_half(questions:
     assert len(meanings) >= 130
     for meaning, pair in meanings.items():
         assert [asked["language"] for asked in pair] == ["en", "zh"], meaning
-        assert {asked["split"] for asked in pair} == {"dev" if int(meaning[1:]) % 2 else "test"}
+        half = "dev" if int(meaning[1:]) % 2 else "test"
+        assert {asked["split"] for asked in pair} == {"fresh" if meaning.startswith("q") else half}
         assert pair[0]["plans"] == pair[1]["plans"]
     assert len({asked["question"] for asked in questions}) == len(questions)
 
