@@ -140,9 +140,18 @@ def _breakdowns(subject: Subject, shop: Shop) -> list[str]:
     found = [d for d in found if d not in counted] or ["none"]
     # A thing that is named alone narrows the figure; what is not named is what to break it down by.
     kept = [d for d in found if d not in fixed] if set(found) - fixed - {"none"} else found
+    if cues.asks_share(text) and links.keys("brand") and set(kept) - {"none"}:
+        return [_part(links, [d for d in kept if d != "none"])]
     if not (cues.asks_share(text) or set(kept) - fixed):
         return ["none"]
     return list(dict.fromkeys([*kept, "none"])) if cues.asks_one(text) and not several else kept
+
+
+def _part(links: Links, kinds: Sequence[str]) -> str:
+    """Return the kind of what a share is asked of: "the share of A that goes to B" names it last, "B占A" first."""
+    places = {k: [span for (kind, _), span in links.spans.items() if kind == k] for k in kinds}
+    placed = sorted((min(spans), kind) for kind, spans in places.items() if spans)
+    return (placed[0 if "占" in links.text else -1][1]) if placed else kinds[0]
 
 
 def _without_periods(links: Links) -> str:
