@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,8 @@ class Examples:
 
     def __init__(self, examples: Sequence[Mapping[str, Any]], encoder: TextEncoder) -> None:
         self.all, self._encoder = list(examples), encoder
+        # a turn looks a question up several times
+        self._vector = lru_cache(maxsize=64)(lambda text: encoder.encode([text])[0])
 
     @cached_property
     def vectors(self) -> np.ndarray:
@@ -43,7 +45,7 @@ class Examples:
 
     def vector(self, links: Links) -> np.ndarray:
         """Return a question's embedding (d), names masked."""
-        return self._encoder.encode([masked(links)])[0]
+        return self._vector(masked(links))
 
     def kin(self, links: Links, most: int) -> list[Kin]:
         """Return the examples most like a question, the most like first."""
