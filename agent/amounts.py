@@ -209,7 +209,7 @@ def _made(text: str, n: _Number, kind: str, span: Span, unit: str) -> Amount | N
 
 
 def _is_years(n: _Number) -> bool:
-    return not n.unit and not n.currency and n.value.is_integer() and _YEARS[0] <= n.value <= _YEARS[1]
+    return not n.unit and not n.currency and float(n.value).is_integer() and _YEARS[0] <= n.value <= _YEARS[1]
 
 
 def _unit_of_clause(text: str, at: int) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 
 from agent.counts import counts_what_follows
+from agent.periods import chinese_number
 
 Span = tuple[int, int]
 _ID = r"#?\s?([A-Za-z]{0,4}[-_]?\d[\w-]*)"
@@ -24,7 +25,17 @@ _NO_ID = re.compile(
     r"\s*(?:个|种|位|人|口|岁|\+|(?:及|或|和)?以[上下]|days?\b|best\b|most\b|times\b|years?\b|(?:and|or)\s+(?:over|older|above|up|under|younger|below|more|less)\b)",
     re.IGNORECASE)  # fmt: skip
 # The letter of a segment is a capital ("groups a and b" are anybody's); "groups I look at" names none.
-SEGMENT = re.compile(r"\b(?i:segments?|groups?|clusters?)\s*(?i:number|no\.?|#)?\s*(\d{1,2}|[A-HJ-Z]|I(?!\s+[a-z]))\b|(?:分群|群体|人群|客群|细分)\s*#?\s?(\d{1,2}|[A-Z])|第([一二三四五六七八九十\d]+)[个类号]?(?:分群|群体|人群|客群)")  # fmt: skip
+_NUMBER_EN = "one|two|three|four|five|six|seven|eight|nine|ten"
+_ORDINAL_EN = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth"
+_GROUP_ZH = "分群|群体|人群|客群|细分"
+SEGMENT = re.compile(
+    rf"\b(?i:seg(?:ment)?s?|gr(?:ou)?ps?|clusters?)\s*(?i:number|no\.?|#)?\s*((?i:{_NUMBER_EN})|\d{{1,2}}|[A-HJ-Z]|I(?!\s+[a-z]))\b"
+    rf"|\b((?i:{_ORDINAL_EN})|\d{{1,2}}(?:st|nd|rd|th))\s+(?i:(?:customer\s+)?(?:segment|group|cluster))\b"
+    rf"|(?:{_GROUP_ZH})\s*#?\s?(\d{{1,2}}(?![\d月天周年日个位名])|[A-Z])|(?<![\u3400-\u9fff])群\s?(\d{{1,2}})(?!\d)"
+    rf"|(?:第\s?|(?<![\d一二三四五六七八九十]))(\d{{1,2}}|[一二三四五六七八九十]{{1,2}})\s?号(?:{_GROUP_ZH}|群)"
+    rf"|第\s?([一二三四五六七八九十\d]{{1,2}})[个类]?(?:{_GROUP_ZH}|群人?|类(?:顾客|客户|人))")
+_SEGMENT_BEFORE = re.compile(r"(?<!\d)(\d{1,2}|[一二三四五六七八九十])\s?号?\s*(?:、|和|与|跟|及)\s*$")
+PLACES_EN = {w: i for words in (_NUMBER_EN, _ORDINAL_EN) for i, w in enumerate(words.split("|"), 1)}
 BARE = re.compile(
     r"(?<![\w.-])#?([A-Za-z]{0,4}[-_]?\d[\w-]*)(?![\w%]|\.\d|,\d{3}\s+(?!and\b|or\b|vs\b)[a-z]|\s?[万千百亿岁元])",
     re.ASCII,
@@ -33,6 +44,10 @@ BARE = re.compile(
 _PERSON = re.compile(
     r"(?:^\W*|\b(?:about|does|did|do|is|was|has|will|would|why|for|of|offer|give|like|resembles?|compare|customers?|(?:recommend|send|sell|suggest|show)\b.*\bto)|给|那|为|和|跟|与|像|对|比|换成)\s*$",
     re.IGNORECASE)  # fmt: skip
+# What stands behind a person's number wherever it is ("2208多大岁数", "系统老说17喜欢奶酪").
+_SURELY_PERSON_NEXT = re.compile(
+    r"\s*号?(?:多大|几岁|怎么|为[何啥什]|凭[啥什]|到底|家庭|家里|口味|的?(?:年龄|年纪|收入|偏好|习惯|备注|画像|档案)|喜欢|爱[买吃喝]|老是|总是|总买|平时|有没有|会不会|是不是|大概(?:几岁|多大|什么年)|住|结婚|(?:买|爱).{0,8}(?:可能|概率|几率))"
+)
 _PERSON_CHAIN = re.compile(r"\s*(?:,|，|、|and|or|vs\.?|versus|和|与|跟|还是)\s*", re.IGNORECASE)
 _PERSON_NEXT = re.compile(
     r"\s*(?:[?？!.。]?$|(?:呢|号|推荐|最|喜欢|会|花|买|更|谁|哪个|的)|(?:or|and|vs\.?|versus|、|,|和|与|跟|还是)\s*\d|"
@@ -62,6 +77,26 @@ _ENDS_LIST = re.compile(
 )
 _AND = re.compile(r"\s*(?:,|and|or|&|vs)", re.IGNORECASE)
 _PLURAL = re.compile(r"(?:campaigns|segments|groups|clusters)\b", re.IGNORECASE)
+
+
+def place(written: str) -> int | None:
+    """Return which segment a number, an ordinal ("third", "3rd", "三") or a letter names, counted from 1."""
+    word = written.lower()
+    if word in PLACES_EN:
+        return PLACES_EN[word]
+    if len(word) == 1 and word.isascii() and word.isalpha():
+        return ord(word) - ord("a") + 1
+    return chinese_number(re.sub(r"(?:st|nd|rd|th)$", "", word))
+
+
+def segments(text: str, free: list[bool], known: Collection[str]) -> Iterable[tuple[str, Span]]:
+    """Use up and return the segments as they are written, lists of them too ("1号和4号分群", "segments 1 and 4")."""
+    for m in taken(SEGMENT, text, free):
+        if (before := _SEGMENT_BEFORE.search(text[: m.start()])) and m.group().startswith(tuple("0123456789一二三四五六七八九十")):
+            yield before.group(1), before.span(1)
+            use(free, *before.span())
+        yield next(g for g in m.groups() if g), m.span()
+        yield from chained(text, m, free, known)
 
 
 def use(free: list[bool], start: int, end: int) -> None:
@@ -132,7 +167,7 @@ def persons(text: str, free: list[bool], is_customer: Callable[[str], bool]) -> 
         goes_on = chain >= 0 and _PERSON_CHAIN.fullmatch(text[chain : m.start()])
         before, after = text[: m.start()], text[m.end() :]
         named = (goes_on or _PERSON.search(before)) and _PERSON_NEXT.match(after)
-        if named or (_IS.search(before) and _LIKELY_TO.match(after)):
+        if named or (_IS.search(before) and _LIKELY_TO.match(after)) or _SURELY_PERSON_NEXT.match(after):
             use(free, m.start(), m.end())
             chain = m.end()
             yield m.group(1), m.span(1)

@@ -18,7 +18,7 @@ from agent.dictation import find_note, find_note_number
 from agent.ids import Span, taken, use
 from agent.lexicon import Lexicon, Match
 from agent.links import Links
-from agent.periods import Period, chinese_number, find_periods
+from agent.periods import Period, find_periods
 from agent.prompts import pattern
 from customers.errors import Unknown
 from customers.shop import Shop
@@ -141,10 +141,8 @@ class Linker:
                 self._campaign(links, key, span)
         for m in taken(ids.PRODUCT, links.text, free):
             self._product(links, next(g for g in m.groups() if g), m.span())
-        for m in taken(ids.SEGMENT, links.text, free):
-            self._segment(links, next(g for g in m.groups() if g), m.span())
-            for key, span in ids.chained(links.text, m, free, self._segments):
-                self._segment(links, key, span)
+        for written, span in ids.segments(links.text, free, self._segments):
+            self._segment(links, written, span)
 
     def _campaign(self, links: Links, key: str, span: Span) -> None:
         if key in self._campaigns:
@@ -161,10 +159,8 @@ class Linker:
             links.add("product", key, span)
 
     def _segment(self, links: Links, written: str, span: Span) -> None:
-        place = (
-            chinese_number(written) if not written.isalpha() or not written.isascii() else ord(written) - 64
-        )
-        by_place = self._segments[place - 1] if place and 0 < place <= len(self._segments) else None
+        place = ids.place(written)
+        by_place = self._segments[place - 1] if place and place <= len(self._segments) else None
         key = written if written in self._segments else by_place
         if key is not None:
             links.add("segment", key, span)
