@@ -21,7 +21,7 @@ def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
         if name in PSEUDO:
             calls.append(Call(name))
             continue
-        for call in _bound(TOOLS[name], {k: v for k, v in item.items() if k != "tool"}, subject):
+        for call in bound(TOOLS[name], {k: v for k, v in item.items() if k != "tool" and v}, subject):
             if call not in calls:
                 calls.append(call)
     real = [c for c in calls if c.tool not in PSEUDO]
@@ -66,7 +66,8 @@ _UNPLACED = -1
 """The number of a call before the finders are put in front."""
 
 
-def _bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> Iterable[Call]:
+def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
+    """Return the calls of a tool with every argument that the plan does not choose filled in from what is linked."""
     links, args = subject.links, dict(chosen)
     each: dict[str, list[str]] = {}
     for name, schema in tool.parameters.items():
@@ -82,7 +83,7 @@ def _bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> Iterable[Cal
         elif schema.get("x-count") and (n := count_for(tool, args, links)):
             args[name] = n
         elif literal := schema.get("x-literal"):
-            args[name] = getattr(links, literal)
+            args[name] = getattr(links, literal) or (links.text if literal == "note" else "")
         elif schema.get("x-note") and links.note_number is not None:
             args[name] = links.note_number
         elif schema.get("x-amount") and links.amounts:
@@ -115,7 +116,7 @@ def count_for(tool: Tool, args: Mapping[str, Any], links: Links) -> int | None:
     return next(iter([*same, *open_, *links.counts]), None)
 
 
-_FILTERED = frozenset({"customer", "category", "product", "segment"})
+FILTERED = frozenset({"customer", "category", "product", "segment"})
 
 
 def filters(subject: Subject) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def filters(subject: Subject) -> dict[str, Any]:
         found["category"] = list(subject.categories)
     if subject.customers and not (subject.at_hand and cues.is_shop_wide(subject.links.text)):
         found["customer"] = list(subject.customers)
-    for kind in _FILTERED & subject.described.keys() - found.keys():
+    for kind in FILTERED & subject.described.keys() - found.keys():
         found[kind] = Found(_UNPLACED, kind, subject.described[kind].n)
     if subject.links.attributes:
         found["attributes"] = {k: list(v) for k, v in subject.links.attributes.items()}

@@ -13,6 +13,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypedDict
 
+from agent import lines
 from agent.binding import filters
 from agent.events import Language, Role
 from agent.link import Linker, Links
@@ -212,8 +213,9 @@ def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return old | new
 
 
-def before(asked: Subject, memory: Memory) -> str:
-    """Return the line of the planner's prompt that tells the turn before, where the question leans on it."""
+def before(asked: Subject, memory: Memory, *, in_lines: bool = False) -> str:
+    """Return the line of the planner's prompt that tells the turn before, where the question leans on it.
+    in_lines: for a planner that was tuned to plan in lines."""
     calls, links = memory.get("calls"), asked.links
     if not calls or not (links.pronoun or links.same_thing or is_short(links.text)):
         return ""
@@ -221,6 +223,8 @@ def before(asked: Subject, memory: Memory) -> str:
         {"tool": c["tool"]} | {k: v for k, v in c["args"].items() if k in ("quantity", "by", "about")}
         for c in calls
     ]
+    if in_lines:
+        return f"Before: {memory.get('question', '')} {lines.written(shown)}\n"
     return f"Before: {memory.get('question', '')} {json.dumps({'calls': shown}, ensure_ascii=False)}\n"
 
 

@@ -110,9 +110,10 @@ class Agent:
         if self.endpoint is None:
             return
         advise = self._prompts.fill("advise_system")
+        planning = self._planner.tuned_system if self.endpoint.planner else self._planner.system
         self.endpoint.warm(
             {
-                "plan": [{"role": "system", "content": self._planner.system}],
+                "plan": [{"role": "system", "content": planning}],
                 "answer": [{"role": "system", "content": advise}],
             }
         )

@@ -16,6 +16,7 @@ from typing import Any
 
 from agent import conversation, cues
 from agent.binding import count_for, filters
+from agent.chains import FEW, SEVERAL
 from agent.events import Language, Role
 from agent.link import Linker, Links
 from agent.prompts import pattern, patterns
@@ -24,10 +25,8 @@ from tools import TOOLS
 
 _FORMS = {tuple(name.split("/")): form for name, form in patterns("described").items()}
 _ASKS_WHOM = pattern("asks_whom")
-_SEVERAL = re.compile(r"(?:customers|people|shoppers|households|buyers|clients|visitors|spenders|fans)\b|[几些]|(?<![我你咱])们", re.IGNORECASE)  # fmt: skip
 _BY_VISITS, _BY_REDEMPTIONS = pattern("by_visits"), pattern("by_redemptions")
 _RANKS = ("baskets", "units", "mean_basket", "mean_spend", "mean_price")
-_FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +94,9 @@ def _described(
     kind: str, tool: str, inside: Subject, outside: Links, known: dict[str, Described], phrase: str
 ) -> Described | None:
     """Return the call that finds what a phrase describes; None where the phrase leaves its target open."""
-    several = bool(_SEVERAL.search(phrase))
+    several = bool(SEVERAL.search(phrase))
     n = count_for(TOOLS["similar_customers" if kind == "customer" else "search_products"], {}, inside.links)
-    n = n or _handed_over(kind, outside) or (_FEW if several and kind == "customer" else 1)
+    n = n or _handed_over(kind, outside) or (FEW if several and kind == "customer" else 1)
     args: dict[str, Any] = {}
     needs: tuple[str, ...] = ()
     if tool == "measure":

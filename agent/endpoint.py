@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
@@ -20,6 +20,8 @@ from agent.models import AnswerForm, answer_form
 SLOTS = {"plan": 0, "answer": 1}
 CONTEXT_PER_SLOT = 4096
 PREFIXES_KEPT = 8
+PLANNER = "shopkeeper-planner"
+"""What a server that is not ours calls our planning adapter, where it serves it."""
 
 Message = Mapping[str, str]
 Progress = Callable[[str], None]
@@ -58,6 +60,7 @@ class Endpoint:
 
     llama: the server is our llama.cpp, so slots, cached prefixes and grammars can be asked for.
     owned: the server that this process started and `close` stops; None otherwise.
+    planner: the LoRA adapter that the server has for plans, "" for none: a model of its own name on other servers.
     moved: looks for a shared server again, which may have been started anew elsewhere; None where there is no
     place to look.
     """
@@ -69,12 +72,21 @@ class Endpoint:
     owned: Server | None = None
     prefixes: Path | None = None
     model_print: str = ""
+    planner: str = ""
     moved: Callable[[], Endpoint | None] | None = field(default=None, repr=False, compare=False)
 
     @property
     def answer_form(self) -> AnswerForm:
         """How answers of this model are made; "clauses" for one that nobody has evaluated."""
         return answer_form(self.model)
+
+    def adapter(self, slot: str) -> dict[str, Any]:
+        """Return what a request of a named slot says to be answered with the planning adapter, or without it."""
+        if not self.planner:
+            return {}
+        if self.llama:
+            return {"lora": [{"id": 0, "scale": 1.0 if slot == "plan" else 0.0}]}
+        return {"model": self.planner} if slot == "plan" else {}
 
     def warm(self, prefixes: Mapping[str, Sequence[Message]]) -> dict[str, float]:
         """Make the server hold the prompt prefix of each named slot ("plan", "answer").
@@ -99,7 +111,8 @@ class Endpoint:
         assert self.prefixes is not None
         slot = SLOTS[name]
         root = self.base_url.removesuffix("/v1")
-        identity = [self.model_print, version("xllamacpp"), CONTEXT_PER_SLOT, messages]
+        adapter = self.adapter(name)
+        identity = [self.model_print, version("xllamacpp"), CONTEXT_PER_SLOT, messages, self.planner if adapter else ""]
         digest = hashlib.sha256(json.dumps(identity, ensure_ascii=False).encode()).hexdigest()
         saved = {"filename": f"{name}-{digest[:24]}.kv"}
         try:
@@ -109,7 +122,7 @@ class Endpoint:
                     os.utime(self.prefixes / saved["filename"])
                     return
                 (self.prefixes / saved["filename"]).unlink(missing_ok=True)
-            request = {"messages": messages, "max_tokens": 1, "id_slot": slot, "cache_prompt": True}
+            request = {"messages": messages, "max_tokens": 1, "id_slot": slot, "cache_prompt": True, **adapter}
             client.post(f"{root}/v1/chat/completions", json=request).raise_for_status()
             client.post(f"{root}/slots/{slot}?action=save", json=saved).raise_for_status()
         except httpx.HTTPError as error:

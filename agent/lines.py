@@ -17,9 +17,13 @@ from agent.subject import MAX_CALLS
 Call = Mapping[str, Any]
 
 
+FOUND = "found"
+"""Ends the line of a call that takes what an earlier call of the plan finds ("recommend found")."""
+
+
 def line(call: Call) -> str:
     """Return a call as its line: the tool and its options in the order of the tool's parameters."""
-    return " ".join(str(value) for value in call.values())
+    return " ".join(str(value) for value in call.values() if value)
 
 
 def table(forms: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -96,6 +96,11 @@ class LLM:
         """Where the model answers."""
         return self._chat.endpoint
 
+    @property
+    def plans_in_lines(self) -> bool:
+        """Whether the model was tuned to plan in lines."""
+        return bool(self.endpoint.planner)
+
     def plan(
         self,
         messages: Messages,
@@ -191,7 +196,7 @@ class LLM:
         def body(endpoint: Endpoint) -> dict[str, Any]:
             # The constraint goes in as a plain body field: LangChain's own `response_format` would have the
             # OpenAI package parse the output, and fail on a cut-off one before we see it.
-            fields = constraint.body(endpoint.llama)
+            fields = constraint.body(endpoint.llama) | endpoint.adapter(slot)
             if endpoint.llama:
                 # Each kind of prompt has its own slot, so its stable beginning stays in the server's cache.
                 # The progress is not read: writing it is how the server finds out that the asker left.

@@ -32,7 +32,7 @@ class LocalServer:
     """llama.cpp's server in a process of its own, on loopback, with a random key and port.
 
     It ends with `stop`, with this process, and with this process's death of any kind. held: the prompt prefixes
-    of its slots, held again when it is revived.
+    of its slots, held again when it is revived. planner: the LoRA adapter that plans are asked of.
     """
 
     def __init__(
@@ -44,8 +44,10 @@ class LocalServer:
         threads: int,
         port: int = 0,
         context: int = CONTEXT_PER_SLOT * len(SLOTS),
+        planner: Path | None = None,
     ) -> None:
         self.model, self.name, self.threads, self.port, self.context = model, name, threads, port, context
+        self.planner = planner
         self.key = secrets.token_urlsafe(24)
         self.log = var / "log" / "llm.log"
         self.prefixes = var / "llm-prefixes"
@@ -83,6 +85,7 @@ class LocalServer:
             "threads": self.threads,
             "batch": BATCH,
             "prefixes": str(self.prefixes.resolve()),
+            "adapters": [str(self.planner)] if self.planner else [],
         }
         try:
             self.url = self._ready(config, timeout_s)
@@ -177,12 +180,14 @@ class LocalServer:
             owned=self,
             prefixes=self.prefixes,
             model_print=fingerprint(self.model),
+            planner=self.planner.stem if self.planner else "",
         )
 
     def publish(self) -> None:
         """Let other processes of this user find the server (`var`/llm.json, readable by the owner only)."""
         record = {"pid": os.getpid(), "url": self.url, "key": self.key, "model": self.name}
         record |= {"file": str(self.model), "print": fingerprint(self.model), "engine": "llama"}
+        record |= {"planner": self.planner.stem if self.planner else ""}
         state.publish(self.state, record)
         self._published = True
 

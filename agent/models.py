@@ -35,6 +35,8 @@ class ModelSpec:
     licence: str
     context: int
     answer_form: AnswerForm
+    planner: str = ""
+    """The LoRA adapter in agent/adapters that was tuned to plan with this model; "" where there is none."""
     member: str = "*/data/part*.bin"
 
     @property
@@ -51,6 +53,7 @@ DEFAULT = ModelSpec(
     licence="Apache-2.0",
     context=32_768,
     answer_form="clauses",
+    planner="qwen2.5-coder-1.5b-planner.gguf",
 )
 SMALLER = ModelSpec(
     name="qwen2.5-coder-0.5b",
@@ -72,6 +75,14 @@ def answer_form(model: str) -> AnswerForm:
     """
     spec = _spec(model)
     return spec.answer_form if spec else "clauses"
+
+
+def planner_adapter(model: str) -> Path | None:
+    """Return the adapter that was tuned to plan with `model` (catalogue name or its name on the hub); None where
+    there is none. It goes with these very weights only."""
+    spec = _spec(model)
+    path = Path(__file__).with_name("adapters") / spec.planner if spec and spec.planner else None
+    return path if path and path.is_file() else None
 
 
 def ensure_model(

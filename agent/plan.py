@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from agent import cues
+from agent import cues, lines
 from agent.examples import Examples, Kin
 from agent.links import Links
 from agent.prompts import Prompts
@@ -111,6 +111,47 @@ def _asked(subject: Subject) -> int:
     return max(len(tools) + max(len(quantities) - 1, 0), 2 if not subject.described else 1)
 
 
+def open_calls(subject: Subject, shop: Shop, failed: str = "") -> dict[str, dict[str, Any]]:
+    """Return every call that a subject allows, by its line, for a planner that was tuned to choose among them;
+    what the wording speaks for is left to it. failed: a tool that is out of the question."""
+    forms = []
+    for tool in TOOLS.values():
+        named, findable = _callable(tool, subject), _takes_found(tool)
+        if tool.name == failed or not (named or findable):
+            continue
+        form: dict[str, Any] = {"tool": {"const": tool.name}}
+        for name, schema in tool.parameters.items():
+            keys = subject.keys(schema["x-entity"]) if schema.get("x-entity") == "category" else ()
+            if "enum" in schema:
+                added = shop.keys(schema["x-add"]) if schema.get("x-add") else ()
+                form[name] = {"enum": [*schema["enum"], *added]}
+            elif len(keys) > 1:
+                form[name] = {"enum": ["", *keys]}
+        if findable:
+            form["from"] = {"enum": ["", lines.FOUND] if named else [lines.FOUND]}
+        forms.append(_object(form))
+    return lines.table([*forms, *(_object({"tool": {"const": name}}) for name in PSEUDO)])
+
+
+def _callable(tool: Tool, subject: Subject) -> bool:
+    """Whether a tool can be called with what is linked; a note may be the whole of what was said."""
+    for name in tool.required:
+        schema = tool.parameters[name]
+        kind, literal = schema.get("x-entity"), schema.get("x-literal")
+        if kind and kind != "all" and not subject.has(kind):
+            return False
+        if literal and literal != "note" and not getattr(subject.links, literal):
+            return False
+    either: Sequence[str] = getattr(tool, "one_of", ())
+    return not either or any(subject.has(kind) for kind in either)
+
+
+def _takes_found(tool: Tool) -> bool:
+    """Whether a call of the tool may take what an earlier one finds."""
+    kinds = {schema.get("x-entity") for schema in tool.parameters.values()}
+    return tool.access is Access.READ and bool(kinds & {*ENTITIES, "all"})
+
+
 def without(schema: Mapping[str, Any], tool: str) -> dict[str, Any]:
     """Return a turn's grammar without one tool, whose call has failed."""
     listed = schema["properties"]["calls"]
@@ -204,20 +245,23 @@ def _fits(call: Mapping[str, Any], form: Mapping[str, Any] | None) -> bool:
     return all(call[name] in schema["enum"] for name, schema in form.items() if "enum" in schema)
 
 
-def named(subject: Subject) -> str:
-    """Return the kinds of what was linked, as the planner's prompt shows them."""
+def named(subject: Subject, *, told_apart: bool = False) -> str:
+    """Return the kinds of what was linked, as the planner's prompt shows them. told_apart: several categories
+    by their keys, for a planner that chooses among them."""
     links, parts = subject.links, []
     kinds = {"customer": subject.customers, "category": subject.categories}
     kinds |= {k: v for k, v in links.things.items() if k != "category"}
     kinds |= {k: [] for k in subject.described if k not in kinds}
     for kind, keys in kinds.items():
-        if keys:
+        if len(keys) > 1 and told_apart and kind == "category":
+            parts.append(f"categories {'; '.join(keys)}")
+        elif keys:
             parts.append(kind if len(keys) == 1 else f"{len(keys)} {_plural(kind)}")
         elif kind in subject.described:
             parts.append(kind)
     parts += [f"customers' {attribute}" for attribute in links.attributes]
-    for present, word in ((links.periods, "period"), (links.counts, "count"), ("new_only" in links.modifiers, "never bought"),
-                          (links.terms, "words")):  # fmt: skip
+    for present, word in ((links.periods, "period"), (links.counts, "count"), (links.amounts and told_apart, "threshold"),
+                          ("new_only" in links.modifiers, "never bought"), (links.terms, "words")):  # fmt: skip
         if present:
             parts.append(word)
     return ", ".join(parts) or "nothing"
@@ -246,6 +290,7 @@ class Planner:
         self._shop, self._prompts = shop, prompts
         shown = prompts.examples("plan_examples")
         self._examples, self._router = _learnt(prompts, encoder)
+        self.tuned_system = prompts.fill("plan_tuned_system").strip()
         dimensions = [d for d in TOOLS["measure"].parameters["by"]["enum"] if d != "none"]
         self.system = prompts.fill(
             "plan_system",
@@ -267,6 +312,16 @@ class Planner:
             "plan_question", question=subject.links.text, names=named(subject), before=before
         )
         return [{"role": "system", "content": self.system}, {"role": "user", "content": question}]
+
+    def tuned_messages(self, subject: Subject, before: str = "") -> list[dict[str, str]]:
+        """Return the chat messages of one plan for a model that was tuned to plan."""
+        names = named(subject, told_apart=True)
+        question = self._prompts.fill("plan_question", question=subject.links.text, names=names, before=before)
+        return [{"role": "system", "content": self.tuned_system}, {"role": "user", "content": question}]
+
+    def open_calls(self, subject: Subject, failed: str = "") -> dict[str, dict[str, Any]]:
+        """Return every call that a tuned model may choose, by its line."""
+        return open_calls(subject, self._shop, failed)
 
     def grammar(self, subject: Subject) -> dict[str, Any]:
         """Return the JSON schema of this turn's plan."""

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 
 from agent import hub, state
-from agent.endpoint import SLOTS, Endpoint, Progress, Server, http_client, is_loopback, translated
+from agent.endpoint import PLANNER, SLOTS, Endpoint, Progress, Server, http_client, is_loopback, translated
 from agent.errors import LLMRejected, LLMUnavailable
 from agent.local_server import LocalServer
-from agent.models import CATALOGUE, ensure_model
+from agent.models import CATALOGUE, ensure_model, planner_adapter
 from settings import Settings
 
 __all__ = ["SLOTS", "Endpoint", "LocalServer", "Progress", "Server", "connect", "find_running", "is_loopback"]
@@ -38,7 +38,9 @@ def connect(
     by_name = settings.llm_model in CATALOGUE or hub.parse(settings.llm_model)
     name = settings.llm_model if by_name else model.stem
     say(f"Starting the language model {name}")
-    server = LocalServer(model, name=name, var=settings.var, threads=settings.llm_threads, port=port).start()
+    server = LocalServer(
+        model, name=name, var=settings.var, threads=settings.llm_threads, port=port, planner=planner_adapter(name)
+    ).start()
     if share:
         server.publish()
     return server.endpoint()
@@ -59,7 +61,9 @@ def find_running(settings: Settings) -> Endpoint | None:
         return None
     again = partial(find_running, settings)
     if record["engine"] != "llama":
-        return Endpoint(f"{record['url']}/v1", record["key"], record["model"], moved=again)
+        return Endpoint(
+            f"{record['url']}/v1", record["key"], record["model"], moved=again, planner=record.get("planner", "")
+        )
     return Endpoint(
         base_url=f"{record['url']}/v1",
         key=record["key"],
@@ -68,6 +72,7 @@ def find_running(settings: Settings) -> Endpoint | None:
         prefixes=settings.var / "llm-prefixes",
         model_print=record["print"],
         moved=again,
+        planner=record.get("planner", ""),
     )
 
 
@@ -85,10 +90,12 @@ def _given(url: str, key: str, wanted: str) -> Endpoint:
         raise LLMUnavailable(
             f"{base} does not speak the OpenAI protocol; SHOPKEEPER_LLM_URL must end in /v1."
         ) from error
+    planner = PLANNER if PLANNER in names else ""
+    others = [name for name in names if name != PLANNER]
     if wanted in names:
-        return Endpoint(base, key or "none", wanted)
-    if len(names) == 1 and wanted in CATALOGUE:
-        return Endpoint(base, key or "none", names[0])
+        return Endpoint(base, key or "none", wanted, planner=planner)
+    if len(others) == 1 and wanted in CATALOGUE:
+        return Endpoint(base, key or "none", others[0], planner=planner)
     raise LLMRejected(
         f"{base} has no model {wanted!r}; set SHOPKEEPER_LLM_MODEL to one of: {', '.join(names) or '(none)'}."
     )

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from agent import acting, answer, conversation, cues, describe, endings, policy, prose, verify
-from agent.binding import bind
+from agent import acting, answer, conversation, cues, describe, endings, lines, policy, prose, verify
+from agent.chains import bind_plan
 from agent.dictation import find_note
 from agent.errors import Cancelled, LLMError
 from agent.events import FactEvent, Grounding, Reply, Step, StepEvent, TokenEvent
@@ -85,7 +85,7 @@ class Steps:
             if not turn.calls:
                 asking = conversation.for_planning(turn.subject)
                 turn.emit(StepEvent(turn.words(both(en="Working out what to look up", zh="正在分析问题"))))
-                turn.calls = bind(self._raw_plan(turn, asking), asking)
+                turn.calls = bind_plan(self._raw_plan(turn, asking), asking)
             endings.review(self._s, turn)
 
     def _raw_plan(self, turn: Turn, asking: Subject, failed: Trace | None = None) -> dict[str, Any]:
@@ -93,6 +93,8 @@ class Steps:
         planner = self._s.planner
         if self._s.llm is None:
             return planner.likeliest(asking, failed.tool if failed else "")
+        if self._s.llm.plans_in_lines:
+            return self._plan_in_lines(turn, asking, failed)
         schema = planner.grammar(asking)
         if failed is None and (sure := planner.certain(schema, asking)) is not None:
             return sure
@@ -112,6 +114,26 @@ class Steps:
             return planner.likeliest(asking, failed.tool if failed else "")
         turn.spend(usage)
         return raw if follows(raw, schema) else planner.likeliest(asking, failed.tool if failed else "")
+
+    def _plan_in_lines(self, turn: Turn, asking: Subject, failed: Trace | None) -> dict[str, Any]:
+        """Return the plan of a model that was tuned to plan: a choice among all calls that can be made."""
+        planner, llm = self._s.planner, self._s.llm
+        assert llm is not None
+        choices = planner.open_calls(asking, failed.tool if failed else "")
+        messages = planner.tuned_messages(asking, conversation.before(asking, turn.memory, in_lines=True))
+        try:
+            text, usage = llm.text(
+                messages, schema=lines.schema(choices), max_tokens=PLAN_TOKENS, slot="plan",
+                cancel=turn.cancel, on_progress=_telling(turn),
+            )  # fmt: skip
+        except Cancelled:
+            raise
+        except LLMError:
+            turn.unserved = True
+            return planner.likeliest(asking, failed.tool if failed else "")
+        turn.spend(usage)
+        calls = lines.read(text, choices)
+        return {"calls": calls} if calls else planner.likeliest(asking, failed.tool if failed else "")
 
     # 3 act ---------------------------------------------------------------------------------
     def act(self, turn: Turn) -> None:
@@ -135,7 +157,7 @@ class Steps:
         """One more plan, without the call that failed; what fails again is said honestly."""
         with _timed(turn, "plan"):
             asking = conversation.for_planning(turn.subject)
-            planned = bind(self._raw_plan(turn, asking, failed), asking)
+            planned = bind_plan(self._raw_plan(turn, asking, failed), asking)
             # Nobody was asked about what this plan would change, so it may only read.
             turn.calls = [c for c in planned if c.tool in TOOLS and TOOLS[c.tool].access is Access.READ]
         kept = [t for t in turn.traces if not t.again]

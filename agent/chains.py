@@ -1,0 +1,96 @@
+"""Plans in which a call takes what an earlier one finds, as a tuned planner writes them: `["measure spend customer",
+"recommend found"]`. The found thing takes the place of what the call would have been given by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from agent.binding import FILTERED, bind, bound
+from agent.subject import ENTITIES, MAX_CALLS, PSEUDO, Call, Found, Subject
+from tools import TOOLS
+
+FEW = 3
+"""How many customers "our best customers" are."""
+_FINDS = {"audience": "customer", "similar_customers": "customer", "bought_with": "category", "segments": "segment",
+          "campaign": "campaign", "search_products": "product", "recommend": "product"}  # fmt: skip
+_OF_PROFILE = {"tastes": "category", "next": "category", "everything": "segment"}
+SEVERAL = re.compile(
+    r"(?:customers|people|shoppers|households|buyers|clients|visitors|spenders|fans)\b|[几些]|(?<![我你咱])们",
+    re.IGNORECASE,
+)
+_ONE = re.compile(
+    r"\b(?:customer|shopper|household|buyer|client|visitor|spender|person|fan|one|whoever)\b|[那这哪][位个]|谁|第一(?:名|位)|头号",
+    re.IGNORECASE,
+)
+
+
+def bind_plan(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
+    """Return the calls of a plan, each argument that code decides filled in; `binding.bind` where none takes what
+    another finds."""
+    items = list(raw.get("calls", []))
+    if not any(item.get("from") for item in items):
+        return bind(raw, subject)
+    calls: list[Call] = []
+    finders: list[tuple[int, str]] = []
+    for item in items[:MAX_CALLS]:
+        name = item["tool"]
+        if name in PSEUDO:
+            continue
+        chosen = {k: v for k, v in item.items() if k not in ("tool", "from") and v}
+        place = _source(name, finders) if item.get("from") else None
+        made = bound(TOOLS[name], chosen, _without_counts(subject, finders) if place else subject)
+        if place:
+            made = [_taking(call, *place, subject) for call in made[:1]]
+        made = [call for call in made if _whole(call) and call not in calls]
+        if (kind := found_by(name, chosen)) and made:
+            finders.append((len(calls), kind))
+        calls += made
+    return calls[:MAX_CALLS] or [Call("clarify")]
+
+
+def found_by(tool: str, options: Mapping[str, Any]) -> str:
+    """Return the kind of thing that a call with these options finds, "" where it finds none to go on with."""
+    if tool == "measure":
+        return options["by"] if options.get("by") in ENTITIES else ""
+    return _OF_PROFILE.get(options.get("about", ""), "") if tool == "profile" else _FINDS.get(tool, "")
+
+
+def _source(tool: str, finders: Sequence[tuple[int, str]]) -> tuple[int, str] | None:
+    """The latest earlier call that finds something the tool takes, and its kind."""
+    kinds = {schema.get("x-entity") for schema in TOOLS[tool].parameters.values()}
+    takes = kinds | FILTERED if "all" in kinds else kinds
+    return next(((n, kind) for n, kind in reversed(finders) if kind in takes), None)
+
+
+def _taking(call: Call, number: int, kind: str, subject: Subject) -> Call:
+    found = Found(number, kind, _how_many(kind, subject))
+    name = next((n for n, s in TOOLS[call.tool].parameters.items() if s.get("x-entity") == kind), None)
+    if name is None:
+        return Call(call.tool, call.args | {"filters": {**call.args["filters"], kind: found}})
+    return Call(call.tool, call.args | {name: found})
+
+
+def _how_many(kind: str, subject: Subject) -> int:
+    links = subject.links
+    counted = [n for n, what in zip(links.counts, links.counted, strict=False) if what == kind]
+    several = kind == "customer" and SEVERAL.search(links.text) and not _ONE.search(links.text)
+    return counted[0] if counted else FEW if several else 1
+
+
+def _without_counts(subject: Subject, finders: Sequence[tuple[int, str]]) -> Subject:
+    """The subject without the counts of what is found: "three best customers" asks for no three products each."""
+    links, kinds = subject.links, {kind for _, kind in finders}
+    kept = [(n, what) for n, what in zip(links.counts, links.counted, strict=False) if what not in kinds]
+    return replace(subject, links=replace(links, counts=[n for n, _ in kept], counted=[w for _, w in kept]))
+
+
+def _whole(call: Call) -> bool:
+    """Whether a call has all that its tool requires."""
+    tool = TOOLS[call.tool]
+    either: Sequence[str] = getattr(tool, "one_of", ())
+    return all(call.args.get(name) is not None for name in tool.required) and (
+        not either or any(call.args.get(name) for name in either)
+    )
