@@ -29,7 +29,7 @@ _NUMBER = re.compile(
     r"|(?P<word>\b(?:a\s+couple\s+of|half\s+a|a(?=\s+(?:hundred|thousand|million|grand))|" + "|".join(w for w in _WORDS if " " not in w and w not in ("a", "single"))
     + r"|single(?=[\s-]person)"
     + r")\b)(?:[\s-](?P<word_scale>hundred|thousand|grand|million)\b)?"
-    r"|(?P<han>[零一二两三四五六七八九十百千万]+))", re.IGNORECASE | re.ASCII)  # fmt: skip
+    r"|(?P<han>(?!一[起下样般直共定些点边旦向])[零一二两三四五六七八九十百千万]+))", re.IGNORECASE | re.ASCII)  # fmt: skip
 _TO = re.compile(r"\s*(?:-|–|—|~|～|to|至|到)\s*", re.IGNORECASE)
 _AND = re.compile(r"\s*(?:and|和|与|到|至)\s*", re.IGNORECASE)
 _BETWEEN = re.compile(r"(?:\b(?:between|from)\s*|介于|在|从)$", re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from agent import cues
@@ -79,7 +79,7 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
             elif kind in subject.described:
                 args[name] = Found(_UNPLACED, kind, subject.described[kind].n)
         elif kind == "all":
-            args[name] = filters(subject)
+            args[name] = _undivided(filters(subject), args.get("by"), links)
         elif schema.get("x-count") and (n := count_for(tool, args, links)):
             args[name] = n
         elif literal := schema.get("x-literal"):
@@ -117,6 +117,15 @@ def count_for(tool: Tool, args: Mapping[str, Any], links: Links) -> int | None:
 
 
 FILTERED = frozenset({"customer", "category", "product", "segment"})
+
+
+def _undivided(found: dict[str, Any], by: Any, links: Links) -> dict[str, Any]:
+    """Drop the filter on what the figure is broken down by where one word named several of its values: "do families
+    with children buy more" compares them with those without."""
+    values = found.get("attributes", {})
+    if by in links.joined and by in values:
+        return found | {"attributes": {k: v for k, v in values.items() if k != by}}
+    return found
 
 
 def filters(subject: Subject) -> dict[str, Any]:

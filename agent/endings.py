@@ -30,8 +30,9 @@ def decide(s: Services, turn: Turn, decided: policy.Policy) -> None:
     hand_over(s, turn)
 
 
-def settle(s: Services, turn: Turn) -> None:
-    """End a turn whose question names what does not exist, or nobody where somebody is needed."""
+def settle(s: Services, turn: Turn, *, of_whom: bool = True) -> None:
+    """End a turn whose question names what does not exist, or nobody where somebody is needed; the latter not
+    where `of_whom` is left to the plan."""
     links, shop = turn.links, s.shop
     for kind, written in links.unknown:
         known = {
@@ -45,11 +46,16 @@ def settle(s: Services, turn: Turn) -> None:
     stated = [p for p in outside if not p.future or any(c.isdigit() for c in p.text)]
     if stated:
         _outside(s, turn, stated[0].text)
-    elif links.pronoun and not turn.subject.has("customer") and not _of_others(turn):
+    elif of_whom and _of_nobody(turn):
         turn.end("clarify", s.say(turn, "which_customer"), {"need": "customer", "question": links.text})
     elif links.same_thing and not any(turn.subject.has(kind) for kind in _THINGS):
         pending = {"need": "choice", "question": links.text, "things": []}
         turn.end("clarify", s.say(turn, "which_category"), pending)
+
+
+def _of_nobody(turn: Turn) -> bool:
+    """Whether a question points to a customer, and none is known."""
+    return turn.links.pronoun and not turn.subject.has("customer") and not _of_others(turn)
 
 
 def _of_others(turn: Turn) -> bool:
@@ -65,6 +71,12 @@ def review(s: Services, turn: Turn) -> None:
     """End a turn whose plan needs what was not, or not clearly, named, or changes something."""
     links, names = turn.links, {c.tool for c in turn.calls}
     first = turn.calls[0].tool if turn.calls else "clarify"
+    single = any(c.tool == "measure" and c.args.get("by") == "none" for c in turn.calls)
+    if _of_nobody(turn) and (
+        first == "clarify" or single
+    ):  # "how much did she spend" is not asked of everybody
+        turn.end("clarify", s.say(turn, "which_customer"), {"need": "customer", "question": links.text})
+        return
     if names & _NEEDS_THING or (names & {"recommend"} and links.ambiguous):
         if links.ambiguous:
             _which(s, turn)
@@ -153,7 +165,8 @@ def _pseudo(s: Services, turn: Turn, name: str) -> None:
     if name == "handoff":
         hand_over(s, turn)
     elif name == "refuse":
-        turn.end("refuse", s.say(turn, "refuse_other"))
+        refused = turn.leaning if turn.leaning and turn.leaning != "handoff" else "refuse_other"
+        turn.end("refuse", s.say(turn, refused))
     elif name == "chat":
         turn.end("answer", s.say(turn, "chat"))
     elif turn.links.terms:

@@ -112,7 +112,13 @@ class Endpoint:
         slot = SLOTS[name]
         root = self.base_url.removesuffix("/v1")
         adapter = self.adapter(name)
-        identity = [self.model_print, version("xllamacpp"), CONTEXT_PER_SLOT, messages, self.planner if adapter else ""]
+        identity = [
+            self.model_print,
+            version("xllamacpp"),
+            CONTEXT_PER_SLOT,
+            messages,
+            self.planner if adapter else "",
+        ]
         digest = hashlib.sha256(json.dumps(identity, ensure_ascii=False).encode()).hexdigest()
         saved = {"filename": f"{name}-{digest[:24]}.kv"}
         try:
@@ -122,7 +128,13 @@ class Endpoint:
                     os.utime(self.prefixes / saved["filename"])
                     return
                 (self.prefixes / saved["filename"]).unlink(missing_ok=True)
-            request = {"messages": messages, "max_tokens": 1, "id_slot": slot, "cache_prompt": True, **adapter}
+            request = {
+                "messages": messages,
+                "max_tokens": 1,
+                "id_slot": slot,
+                "cache_prompt": True,
+                **adapter,
+            }
             client.post(f"{root}/v1/chat/completions", json=request).raise_for_status()
             client.post(f"{root}/slots/{slot}?action=save", json=saved).raise_for_status()
         except httpx.HTTPError as error:

@@ -8,11 +8,19 @@ from pathlib import Path
 from typing import Literal
 
 from agent import hub
-from agent.endpoint import Endpoint, Progress
+from agent.endpoint import PLANNER, Endpoint, Progress
 from agent.errors import LLMRejected, LLMUnavailable, ModelFileError
-from agent.models import CATALOGUE, ensure_model
+from agent.models import CATALOGUE, ensure_model, planner_adapter
 from agent.serving import connect, find_running
-from agent.vllm_server import MODEL_FILES, VllmOptions, VllmServer, executable, gpus, hf_folder
+from agent.vllm_server import (
+    MODEL_FILES,
+    VllmOptions,
+    VllmServer,
+    adapter_folder,
+    executable,
+    gpus,
+    hf_folder,
+)
 from settings import Settings
 
 Engine = Literal["auto", "llama", "vllm"]
@@ -85,13 +93,15 @@ def serve(settings: Settings, wanted: Engine, asked: VllmAsked, say: Progress, p
 
 def _options(settings: Settings, asked: VllmAsked, vllm: str, *, cpu: bool, say: Progress) -> VllmOptions:
     model, name = _vllm_model(settings, vllm, say)
-    given = settings.llm_model
+    given, adapters = settings.llm_model, dict(asked.adapters)
+    if (adapter := planner_adapter(given)) and PLANNER not in adapters:
+        adapters[PLANNER] = str(adapter_folder(adapter, settings.cache / "models", vllm))
     return VllmOptions(
         model=model,
         served_name=name,
         asked_for=str(Path(given).expanduser().resolve()) if Path(given).exists() else given,
         tensor_parallel=asked.tensor_parallel,
-        adapters=asked.adapters,
+        adapters=adapters,
         extra=asked.extra,
         cpu=cpu,
     )

@@ -15,10 +15,10 @@ CUSTOMER = re.compile(
     rf"\b(?:customers?|clients?|shoppers?|households?|members?|users?)(?:\s+(?:numbers?|no\.?|ids?))?\s*:?\s*{_ID}"
     rf"((?:\s*(?:,|and|or|&|vs\.?|versus|to|with)\s*(?:customer\s+)?#?[A-Za-z]{{0,4}}[-_]?\d[\w-]*)*)", re.IGNORECASE | re.ASCII)  # fmt: skip
 CUSTOMER_ZH = re.compile(
-    r"(?:顾客|客户|用户|会员|家庭)(?:编号|号码|号|ID|id)?\s*[:：为是]?\s*#?\s?([A-Za-z]{0,4}[-_]?\d[A-Za-z0-9_-]*)"
+    r"(?:顾客|客户|用户|会员|家庭)(?:编号|号码|号|ID|id)?\s*[:：为是]?\s*#?\s?([A-Za-z]{0,4}[-_]?\d[A-Za-z0-9_-]*)(?![\dA-Za-z]|\s*(?:全?年|[上下]半年))"
     r"((?:\s*(?:、|，|,|和|与|跟|及|或)\s*(?:顾客|客户|用户|会员)?\s*#?\d[A-Za-z0-9_-]*)*)")  # fmt: skip
 CUSTOMER_ZH_AFTER = re.compile(r"(\d[A-Za-z0-9_-]*)\s*号?(?:这[位个])?(?:顾客|客户|用户|会员)")
-CAMPAIGN = re.compile(r"\bcampaigns?\s*(?:number|no\.?|#)?\s*(\d+)|(?:活动|营销活动|促销)\s*#?\s?(\d+)|(?:第\s*)?(\d+)\s*[号期]\s*(?:营销)?活动", re.IGNORECASE)  # fmt: skip
+CAMPAIGN = re.compile(r"\bcampaigns?\s*(?:number|no\.?|#)?\s*(\d+)|(?:活动|营销活动|促销)\s*#?\s?(\d+)|(?:第\s*)?(\d+)\s*[号期]\s*(?:营销|促销)?活动|第\s*(\d+)\s*[次场个档]\s*(?:营销|促销)?活动", re.IGNORECASE)  # fmt: skip
 PRODUCT = re.compile(r"\b(?:products?|items?|sku)\s*(?:number|no\.?|id)?\s*:?\s*#?\s?(\d{3,}|[A-Za-z]{1,4}[-_]?\d[\w-]*)|(?:商品|产品)(?:编号|号)?\s*[:：]?\s*#?\s?(\d{3,}|[A-Za-z]{1,4}[-_]?\d[A-Za-z0-9_-]*)|#(\d{5,})", re.IGNORECASE)  # fmt: skip
 # What makes a number after "customers" a count or an age: "our customers 65 and over", "家庭5人以上".
 _NO_ID = re.compile(
@@ -33,7 +33,8 @@ SEGMENT = re.compile(
     rf"|\b((?i:{_ORDINAL_EN})|\d{{1,2}}(?:st|nd|rd|th))\s+(?i:(?:customer\s+)?(?:segment|group|cluster))\b"
     rf"|(?:{_GROUP_ZH})\s*#?\s?(\d{{1,2}}(?![\d月天周年日个位名])|[A-Z])|(?<![\u3400-\u9fff])群\s?(\d{{1,2}})(?!\d)"
     rf"|(?:第\s?|(?<![\d一二三四五六七八九十]))(\d{{1,2}}|[一二三四五六七八九十]{{1,2}})\s?号(?:{_GROUP_ZH}|群)"
-    rf"|第\s?([一二三四五六七八九十\d]{{1,2}})[个类]?(?:{_GROUP_ZH}|群人?|类(?:顾客|客户|人))")
+    rf"|第\s?([一二三四五六七八九十\d]{{1,2}})[个类]?(?:{_GROUP_ZH}|群人?|类(?:顾客|客户|人))"
+)
 _SEGMENT_BEFORE = re.compile(r"(?<!\d)(\d{1,2}|[一二三四五六七八九十])\s?号?\s*(?:、|和|与|跟|及)\s*$")
 PLACES_EN = {w: i for words in (_NUMBER_EN, _ORDINAL_EN) for i, w in enumerate(words.split("|"), 1)}
 BARE = re.compile(
@@ -92,7 +93,9 @@ def place(written: str) -> int | None:
 def segments(text: str, free: list[bool], known: Collection[str]) -> Iterable[tuple[str, Span]]:
     """Use up and return the segments as they are written, lists of them too ("1号和4号分群", "segments 1 and 4")."""
     for m in taken(SEGMENT, text, free):
-        if (before := _SEGMENT_BEFORE.search(text[: m.start()])) and m.group().startswith(tuple("0123456789一二三四五六七八九十")):
+        if (before := _SEGMENT_BEFORE.search(text[: m.start()])) and m.group().startswith(
+            tuple("0123456789一二三四五六七八九十")
+        ):
             yield before.group(1), before.span(1)
             use(free, *before.span())
         yield next(g for g in m.groups() if g), m.span()

@@ -30,7 +30,9 @@ def table(forms: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return every line that the forms of a turn's grammar allow, with the call that it stands for."""
     found: dict[str, dict[str, Any]] = {}
     for form in forms:
-        options = {name: schema.get("enum") or [schema["const"]] for name, schema in form["properties"].items()}
+        options = {
+            name: schema.get("enum") or [schema["const"]] for name, schema in form["properties"].items()
+        }
         for values in product(*options.values()):
             call = dict(zip(options, values, strict=True))
             found[line(call)] = call

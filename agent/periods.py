@@ -382,6 +382,6 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Days | None
     (_rule(r"\b(?:last|previous|this|next|coming)\s+(?:year|month|week|quarter)\b"
            r"|前年|去年|今年|明年|上个?月|这个?月|本月|下个?月|上个?(?:周|星期)|这个?(?:周|星期)|本周|下个?(?:周|星期)|(?:上|下|这)个?季度|本季度"), _relative),
     (_rule(r"\byesterday\b|\btoday\b|\btomorrow\b|昨天|今天|明天"), _relative),
-    (_rule(rf"\b(?P<y>{_Y})(?:\s*(?:to|until|–|-)\s*(?P<y2>{_Y}))?\b(?![-/.]\d)(?!\s*(?:年|customers?|units?|trips?))"), _year),
-    (_rule(rf"(?P<y>{_Y})年(?:(?:至|到|-|–)(?P<y2>{_Y})年)?"), _year),
+    (_rule(rf"\b(?P<y>{_Y})(?:\s*(?:to|until|–|-)\s*(?P<y2>{_Y}))?\b(?![-/.]\d)(?!\s*(?:全?年|customers?|units?|trips?))"), _year),
+    (_rule(rf"(?P<y>{_Y})(?:年|全年|年全年|整年|年度)(?:(?:至|到|-|–)(?P<y2>{_Y})年)?"), _year),
 )  # fmt: skip

@@ -316,7 +316,9 @@ class Planner:
     def tuned_messages(self, subject: Subject, before: str = "") -> list[dict[str, str]]:
         """Return the chat messages of one plan for a model that was tuned to plan."""
         names = named(subject, told_apart=True)
-        question = self._prompts.fill("plan_question", question=subject.links.text, names=names, before=before)
+        question = self._prompts.fill(
+            "plan_question", question=subject.links.text, names=names, before=before
+        )
         return [{"role": "system", "content": self.tuned_system}, {"role": "user", "content": question}]
 
     def open_calls(self, subject: Subject, failed: str = "") -> dict[str, dict[str, Any]]:

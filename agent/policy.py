@@ -20,6 +20,10 @@ _QUOTED = pattern("quoted_speech")
 _ACTION, _PRIVATE = pattern("refuse_action"), pattern("refuse_private")
 
 
+HARD: frozenset[Policy] = frozenset({"refuse_instructions", "refuse_price"})
+"""What no planner may overrule. The others only guess at what is asked for, and no tool could do it anyway."""
+
+
 def own_words(text: str) -> str:
     """Return a question without what it quotes of others: quoted speech is nobody's instruction."""
 

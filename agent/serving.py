@@ -39,7 +39,12 @@ def connect(
     name = settings.llm_model if by_name else model.stem
     say(f"Starting the language model {name}")
     server = LocalServer(
-        model, name=name, var=settings.var, threads=settings.llm_threads, port=port, planner=planner_adapter(name)
+        model,
+        name=name,
+        var=settings.var,
+        threads=settings.llm_threads,
+        port=port,
+        planner=planner_adapter(name),
     ).start()
     if share:
         server.publish()
@@ -62,7 +67,11 @@ def find_running(settings: Settings) -> Endpoint | None:
     again = partial(find_running, settings)
     if record["engine"] != "llama":
         return Endpoint(
-            f"{record['url']}/v1", record["key"], record["model"], moved=again, planner=record.get("planner", "")
+            f"{record['url']}/v1",
+            record["key"],
+            record["model"],
+            moved=again,
+            planner=record.get("planner", ""),
         )
     return Endpoint(
         base_url=f"{record['url']}/v1",

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from agent import acting, answer, conversation, cues, describe, endings, lines, policy, prose, verify
+from agent import acting, answer, conversation, cues, endings, lines, policy, prose, verify
 from agent.chains import bind_plan
 from agent.dictation import find_note
 from agent.errors import Cancelled, LLMError
 from agent.events import FactEvent, Grounding, Reply, Step, StepEvent, TokenEvent
 from agent.language import language_of
 from agent.plan import follows, without
+from agent.reading import read_question
 from agent.subject import Call, Subject
 from agent.turn import Services, Turn
 from tools import TOOLS
@@ -38,6 +39,11 @@ class Steps:
     def __init__(self, services: Services) -> None:
         self._s = services
 
+    @property
+    def _tuned(self) -> bool:
+        """Whether plans come from a model that was tuned to plan."""
+        return self._s.llm is not None and self._s.llm.plans_in_lines
+
     # 1 link --------------------------------------------------------------------------------
     def link(self, turn: Turn) -> None:
         """Find what the question names; settle what needs no plan (policy, unknown ids, clarifying)."""
@@ -47,26 +53,20 @@ class Steps:
                 self._agreed(turn, agreed)
                 return
             dictated = find_note(turn.question) is not None
-            if not dictated and (decided := policy.decide(policy.own_words(turn.question))):
+            decided = None if dictated else policy.decide(policy.own_words(turn.question))
+            if decided and (decided in policy.HARD or not self._tuned):
                 endings.decide(self._s, turn, decided)
                 return
+            turn.leaning = decided
             if policy.is_thanks(turn.question):
                 turn.end("answer", self._s.say(turn, "thanks"))
                 return
-            self._read(turn, turn.question if dictated else policy.own_words(turn.question))
-            endings.settle(self._s, turn)
+            turn.links, turn.subject = read_question(
+                turn.question, self._s.linker, turn.memory, turn.role, turn.customer, turn.language
+            )
+            endings.settle(self._s, turn, of_whom=not self._tuned)
             if not turn.fixed and not turn.subject.described:
                 turn.calls = conversation.follow_up(turn.subject, turn.memory)
-
-    def _read(self, turn: Turn, asked: str) -> None:
-        links = conversation.resume(asked, turn.memory, self._s.linker)
-        reading = describe.read(
-            links.text, self._s.linker, turn.memory, turn.role, turn.customer, turn.language
-        )
-        links = reading.links if reading else links
-        turn.links = conversation.point_to_listed(links, turn.memory, self._s.linker)
-        described = reading.described if reading else {}
-        turn.subject = conversation.subject(turn.links, turn.memory, turn.role, turn.customer, described)
 
     def _agreed(self, turn: Turn, agreed: bool) -> None:
         """Run the changes that waited for the asker's yes, or leave everything as it is."""
@@ -86,14 +86,17 @@ class Steps:
                 asking = conversation.for_planning(turn.subject)
                 turn.emit(StepEvent(turn.words(both(en="Working out what to look up", zh="正在分析问题"))))
                 turn.calls = bind_plan(self._raw_plan(turn, asking), asking)
-            endings.review(self._s, turn)
+            if turn.unserved and turn.leaning:
+                endings.decide(self._s, turn, turn.leaning)
+            else:
+                endings.review(self._s, turn)
 
     def _raw_plan(self, turn: Turn, asking: Subject, failed: Trace | None = None) -> dict[str, Any]:
         """Return a plan that keeps to the grammar; `failed` is a call that is to be replaced."""
         planner = self._s.planner
         if self._s.llm is None:
             return planner.likeliest(asking, failed.tool if failed else "")
-        if self._s.llm.plans_in_lines:
+        if self._tuned:
             return self._plan_in_lines(turn, asking, failed)
         schema = planner.grammar(asking)
         if failed is None and (sure := planner.certain(schema, asking)) is not None:

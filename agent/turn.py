@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent import answer
+from agent import answer, policy
 from agent.conversation import Memory
 from agent.events import Event, Handoff, Kind, Language, Role, Usage
 from agent.lexicon import Lexicon
@@ -53,6 +53,8 @@ class Turn:
     pending: dict[str, Any] | None = None
     handoff: Handoff | None = None
     dropped: int = 0
+    leaning: policy.Policy | None = None
+    """The policy that the wording speaks for, where a tuned planner has the say."""
     unserved: bool = False
     """The model server gave nothing that could be used, so the plan is what the examples speak for."""
     usage: Usage = field(default_factory=Usage)

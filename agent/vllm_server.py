@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -22,7 +23,7 @@ from pathlib import Path
 import httpx
 
 from agent import state
-from agent.endpoint import Endpoint, Message, Progress, ending
+from agent.endpoint import PLANNER, Endpoint, Message, Progress, ending
 from agent.errors import LLMError, LLMRejected, LLMUnavailable, ModelFileError
 
 CONTEXT = 8192
@@ -160,12 +161,22 @@ class VllmServer:
         return False
 
     def endpoint(self) -> Endpoint:
-        return Endpoint(f"{self.url}/v1", self.key, self.options.served_name, owned=self)
+        return Endpoint(
+            f"{self.url}/v1", self.key, self.options.served_name, owned=self, planner=self._planner
+        )
+
+    @property
+    def _planner(self) -> str:
+        return PLANNER if PLANNER in self.options.adapters else ""
 
     def publish(self) -> None:
         """Let other processes of this user find the server (`var`/llm.json, readable by the owner only)."""
         record = {"pid": os.getpid(), "url": self.url, "key": self.key, "model": self.options.served_name}
-        state.publish(self.state, record | {"file": self.options.asked_for, "print": "", "engine": "vllm"})
+        state.publish(
+            self.state,
+            record
+            | {"file": self.options.asked_for, "print": "", "engine": "vllm", "planner": self._planner},
+        )
 
     def stop(self) -> None:
         """End vLLM's processes and take back what `publish` wrote. Safe to call twice."""
@@ -208,21 +219,40 @@ def hf_folder(gguf: Path, vllm: str, say: Progress) -> Path:
     Raises ModelFileError.
     """
     folder = gguf.with_name(f"{gguf.stem}-hf")
-    if (folder / MODEL_FILES).is_file():
-        return folder
-    say("Making the model readable for vLLM, once; this takes a minute or more")
-    script = Path(__file__).with_name("vllm_folder.py")
+    if not (folder / MODEL_FILES).is_file():
+        say("Making the model readable for vLLM, once; this takes a minute or more")
+        _convert("vllm_folder.py", gguf, folder, vllm)
+    return folder
+
+
+def adapter_folder(adapter: Path, beside: Path, vllm: str) -> Path:
+    """Return the PEFT folder of a LoRA adapter in GGUF, made once in `beside` by vLLM's own Python.
+
+    Raises ModelFileError.
+    """
+    folder = beside / f"{adapter.stem}-{hashlib.sha256(adapter.read_bytes()).hexdigest()[:12]}"
+    if not folder.is_dir():
+        _convert("vllm_adapter.py", adapter, folder, vllm)
+    return folder
+
+
+def _convert(script: str, source: Path, folder: Path, vllm: str) -> None:
     python = Path(vllm).with_name("python")
-    line = [str(python), "-P", str(script), str(gguf.resolve()), str(folder.resolve())]
+    line = [
+        str(python),
+        "-P",
+        str(Path(__file__).with_name(script)),
+        str(source.resolve()),
+        str(folder.resolve()),
+    ]
     offline = {**os.environ, "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(line, capture_output=True, text=True, env=offline, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise ModelFileError(
-            f"{gguf} cannot be made into a Hugging Face folder ({last}); install gguf and accelerate beside "
-            "vLLM, or give a Hugging Face folder or name with --model."
+            f"{source} cannot be made readable for vLLM ({last}); install gguf and accelerate beside vLLM, "
+            "or give a Hugging Face folder or name with --model."
         )
-    return folder
 
 
 def _free_port() -> int:

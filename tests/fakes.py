@@ -162,6 +162,9 @@ class ScriptedLLM:
     asked: (method, messages, schema) of every call, for a test to look at.
     """
 
+    plans_in_lines = False
+    """Whether it plays a model that was tuned to plan; its plans are then `texts`."""
+
     def __init__(
         self, plans: Iterable[dict[str, Any] | Exception] = (), texts: Iterable[str | Exception] = ()
     ) -> None:
