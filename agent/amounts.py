@@ -194,7 +194,9 @@ def _single(text: str, n: _Number) -> Amount | None:
             return _made(text, n, kind, (m.start(), n.end), n.unit)
     for kind, form in _AFTER.items():
         if m := form.match(text, n.end) or form.match(text, n.figure_end):
-            unit, end = (n.unit, max(n.end, m.end())) if n.unit else _unit(text, m.end())
+            late, stop = _unit(text, m.end())
+            counted = late in ("kids", "persons", "customers") and n.unit in ("", "units")  # "3个及以上孩子"
+            unit, end = (late, stop) if counted or not n.unit else (n.unit, max(n.end, m.end()))
             return _made(text, n, kind, (n.start, max(end, m.end())), unit)
     return Amount(n.value, n.value, False, False, n.unit, (n.start, n.end), bounded=False)
 

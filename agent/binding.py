@@ -68,7 +68,7 @@ _UNPLACED = -1
 
 def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
     """Return the calls of a tool with every argument that the plan does not choose filled in from what is linked."""
-    links, args = subject.links, dict(chosen)
+    links, args = subject.links, _sensible(chosen, subject) if tool.name == "measure" else dict(chosen)
     each: dict[str, list[str]] = {}
     for name, schema in tool.parameters.items():
         kind = schema.get("x-entity")
@@ -117,6 +117,24 @@ def count_for(tool: Tool, args: Mapping[str, Any], links: Links) -> int | None:
 
 
 FILTERED = frozenset({"customer", "category", "product", "segment"})
+
+
+_OVERLAPPING = frozenset({"customers", "baskets"})
+
+
+def _sensible(chosen: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
+    """Return the options of a figure without a breakdown that nobody asked for: several periods are compared as they
+    are ("the first half against the second"), and a share of customers or trips is one figure, for a customer buys
+    from several categories."""
+    links, by = subject.links, chosen.get("by")
+    compared = by == "month" and len(links.periods) > 1 and not cues.names_month(links.text)
+    share = (
+        chosen.get("quantity") in _OVERLAPPING
+        and by in ("brand", "category", "department", "type", "product")
+        and cues.asks_share(links.text)
+        and not subject.keys(str(by))
+    )
+    return {**chosen, "by": "none"} if compared or share else dict(chosen)
 
 
 def _undivided(found: dict[str, Any], by: Any, links: Links) -> dict[str, Any]:

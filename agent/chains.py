@@ -31,8 +31,10 @@ def bind_plan(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
     """Return the calls of a plan, each argument that code decides filled in; `binding.bind` where none takes what
     another finds."""
     items = list(raw.get("calls", []))
-    if not any(item.get("from") for item in items):
-        return bind(raw, subject)
+    if subject.described or not any(item.get("from") for item in items):
+        if subject.described:  # what the wording describes has its finder already
+            items = [item for item in items if item.get("from")] or items
+        return bind({"calls": [{k: v for k, v in item.items() if k != "from"} for item in items]}, subject)
     calls: list[Call] = []
     finders: list[tuple[int, str]] = []
     for item in items[:MAX_CALLS]:

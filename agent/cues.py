@@ -84,6 +84,11 @@ def breakdowns(
     return found or ["none"]
 
 
+def names_month(text: str) -> bool:
+    """Whether a text speaks of months as such."""
+    return bool(re.search(r"\bmonth(?:s|ly)?\b|逐月|[每各按哪]个?月|月度", text, re.IGNORECASE))
+
+
 def asks_share(text: str) -> bool:
     """Whether a text asks what part of a whole something is."""
     return bool(_SHARE.search(text))

@@ -36,9 +36,9 @@ def parameters(config: dict[str, Any]) -> Any:
     params.cache_ram_mib = 256  # earlier conversations kept in memory; a token takes about 28 KB
     for path in config["adapters"]:
         adapter = xllamacpp.CommonAdapterLoraInfo()
-        adapter.path, adapter.scale = path, 1.0
+        adapter.path, adapter.scale = path, 0.0  # each request says which adapter it wants
         params.lora_adapters = [*params.lora_adapters, adapter]
-    params.lora_init_without_apply = True  # each request says which adapter it wants
+    params.lora_init_without_apply = True
     params.ui = False
     params.cors_origins = ""  # no web page of another origin has business here
     params.fit_params = False

@@ -318,7 +318,7 @@ class Planner:
         names = named(subject, told_apart=True)
         question = self._prompts.fill(
             "plan_question", question=subject.links.text, names=names, before=before
-        )
+        ).strip()
         return [{"role": "system", "content": self.tuned_system}, {"role": "user", "content": question}]
 
     def open_calls(self, subject: Subject, failed: str = "") -> dict[str, dict[str, Any]]:

@@ -28,7 +28,10 @@ def convert(adapter: Path, folder: Path) -> None:
     tensors: dict[str, Any] = {}
     modules, rank = set(), 0
     for tensor in reader.tensors:
-        layer, part, side = _NAME.fullmatch(tensor.name).groups()
+        found = _NAME.fullmatch(tensor.name)
+        if found is None:
+            raise ValueError(f"{adapter}: {tensor.name} is no LoRA weight of a layer")
+        layer, part, side = found.groups()
         modules.add(MODULES[part].rpartition(".")[2])
         weight = torch.from_numpy(dequantize(tensor.data, tensor.tensor_type).copy()).to(torch.bfloat16)
         rank = weight.shape[0] if side == "a" else rank

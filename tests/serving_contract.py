@@ -1,6 +1,7 @@
 """What every model server must do for the agent, whichever engine it is; see test_serving.py, test_vllm.py.
 
-A suite subclasses `ServingContract` and gives the fixture `endpoint`: a server of a real, small model.
+A suite subclasses `ServingContract` and gives the fixture `tuned`: a server of the 0.5B with `random_adapter` as the
+planner's.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from contextlib import closing
 from dataclasses import replace
 from functools import cache
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
+from agent import lines
 from agent.binding import bind
 from agent.errors import Cancelled, LLMRejected, LLMTimeout, LLMUnavailable, OutputCutOff
 from agent.lexicon import Lexicon
@@ -26,6 +30,7 @@ from agent.plan import Planner, follows, grammar
 from agent.prompts import default_prompts
 from agent.serving import Endpoint
 from agent.subject import Subject
+from agent.tuning.export import write_gguf
 from customers.encoder import MultilingualEncoder
 from tests import corner
 
@@ -85,12 +90,28 @@ def turn(question: str) -> tuple[list[dict[str, str]], dict[str, Any], Subject]:
     return planner.messages(subject), schema, subject
 
 
+def random_adapter(out: Path) -> Path:
+    """Write a LoRA adapter of random weights for the 0.5B: whoever is asked through it answers something else."""
+    chance = np.random.default_rng(0)
+    tensors = {}
+    for layer in range(24):
+        tensors[f"blk.{layer}.attn_output.weight.lora_a"] = chance.normal(0, 0.3, (4, 896)).astype(np.float32)
+        tensors[f"blk.{layer}.attn_output.weight.lora_b"] = chance.normal(0, 0.5, (896, 4)).astype(np.float32)
+    write_gguf(out, "random", 8.0, tensors)
+    return out
+
+
 class ServingContract:
     """Run by each engine's suite."""
 
     @pytest.fixture
-    def endpoint(self) -> Endpoint:
+    def tuned(self) -> Endpoint:
         raise NotImplementedError
+
+    @pytest.fixture
+    def endpoint(self, tuned: Endpoint) -> Endpoint:
+        """The server without its planner: every question goes to the model as it is."""
+        return replace(tuned, planner="")
 
     def busy(self, endpoint: Endpoint) -> bool:
         """Whether the server is computing an answer."""
@@ -101,6 +122,17 @@ class ServingContract:
         client = LLM(endpoint, timeout_s=200)
         yield client
         client.close()
+
+    def test_plans_and_nothing_else_are_asked_of_the_planner(self, tuned: Endpoint, llm: LLM) -> None:
+        question = [{"role": "user", "content": "Name three fruits."}]
+        plain = llm.text(question, max_tokens=12, slot="plan")[0]
+        with closing(LLM(tuned, timeout_s=200)) as planning:
+            assert planning.plans_in_lines
+            assert planning.text(question, max_tokens=12, slot="plan")[0] != plain
+            assert planning.text(question, max_tokens=12, slot="answer")[0] == plain
+            choices = ["measure spend month", "recommend found", "chat"]
+            found = planning.text(question, schema=lines.schema(choices), max_tokens=60, slot="plan")[0]
+            assert lines.read(found, {line: {"tool": line} for line in choices})
 
     def refused(self, endpoint: Endpoint) -> None:
         """Ask a server that must not answer."""

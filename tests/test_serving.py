@@ -33,7 +33,7 @@ from agent.models import CATALOGUE, answer_form, check_gguf, ensure_model
 from agent.serving import Endpoint, LocalServer, connect, find_running
 from settings import Settings
 from tests.fakes import Fails, Says, ScriptedServer
-from tests.serving_contract import ServingContract, ask
+from tests.serving_contract import ServingContract, ask, random_adapter
 
 ASK = [{"role": "system", "content": "Plan."}, {"role": "user", "content": "Who is 1842?"}]
 SCHEMA: dict[str, Any] = {
@@ -420,7 +420,9 @@ def test_a_taken_port_is_said(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def real(model_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    started = LocalServer(model_file, name="real", var=tmp_path_factory.mktemp("var"), threads=2).start()
+    var = tmp_path_factory.mktemp("var")
+    adapter = random_adapter(var / "random-planner.gguf")
+    started = LocalServer(model_file, name="real", var=var, threads=2, planner=adapter).start()
     yield started
     started.stop()
 
@@ -428,7 +430,7 @@ def real(model_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.mark.model
 @pytest.mark.slow
 def test_a_real_model_keeps_to_the_schema_and_its_prefix(real: LocalServer) -> None:
-    endpoint = real.endpoint()
+    endpoint = replace(real.endpoint(), planner="")
     endpoint.warm({"plan": ASK[:1]})
     assert len(list(real.prefixes.glob("plan-*.kv"))) == 1
     llm = LLM(endpoint)
@@ -454,7 +456,7 @@ class TestLlamaCpp(ServingContract):
     """llama.cpp's server, held to what every engine must do."""
 
     @pytest.fixture
-    def endpoint(self, real: LocalServer) -> Endpoint:
+    def tuned(self, real: LocalServer) -> Endpoint:
         return real.endpoint()
 
     def busy(self, endpoint: Endpoint) -> bool:

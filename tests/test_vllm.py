@@ -20,14 +20,15 @@ import psutil
 import pytest
 
 from agent import engine, vllm_server
+from agent.endpoint import PLANNER
 from agent.engine import VllmAsked, choose, serve
 from agent.errors import LLMRejected, LLMUnavailable, ModelFileError
 from agent.models import CATALOGUE, ensure_model
 from agent.serving import Endpoint, connect, find_running
-from agent.vllm_server import VllmOptions, VllmServer, gpus, hf_folder
+from agent.vllm_server import VllmOptions, VllmServer, adapter_folder, gpus, hf_folder
 from settings import Settings
 from tests.fakes import ScriptedServer
-from tests.serving_contract import ServingContract, ask
+from tests.serving_contract import ServingContract, ask, random_adapter
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = VllmOptions("owner/model", "name")
@@ -321,6 +322,19 @@ def test_a_gguf_file_that_cannot_be_converted_is_said(tmp_path: Path) -> None:
     assert not (tmp_path / "some-hf").exists()
 
 
+@pytest.mark.usefixtures("machine")
+def test_the_planner_of_a_model_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[VllmOptions] = []
+    monkeypatch.setattr(engine, "planner_adapter", lambda _: tmp_path / "planner.gguf")
+    monkeypatch.setattr(engine, "adapter_folder", lambda adapter, beside, vllm: tmp_path / "planner")
+    monkeypatch.setattr(engine.VllmServer, "start", lambda self: served.append(self.options) or self)
+    monkeypatch.setattr(engine.VllmServer, "publish", lambda _: None)
+    endpoint = serve(settings(tmp_path), "auto", VllmAsked(adapters={"mine": "/my"}), lambda _: None)
+    assert served[0].adapters == {"mine": "/my", PLANNER: str(tmp_path / "planner")}
+    assert endpoint.adapter("plan") == {"model": PLANNER}
+    assert endpoint.adapter("answer") == {}
+
+
 # --- vLLM with a real model -------------------------------------------------------------------------------
 
 CACHE = Settings().cache  # read before any test changes the environment
@@ -332,8 +346,10 @@ def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
     program = vllm_server.executable()
     assert program is not None, "vLLM is not installed: run `make test-vllm`"
     folder = hf_folder(ensure_model(SMALLEST, CACHE, quiet=True), program, print)
-    options = VllmOptions(str(folder), SMALLEST, cpu=not gpus())
-    started = VllmServer(options, executable=program, var=tmp_path_factory.mktemp("var")).start()
+    var = tmp_path_factory.mktemp("var")
+    adapter = adapter_folder(random_adapter(var / "random-planner.gguf"), var, program)
+    options = VllmOptions(str(folder), SMALLEST, cpu=not gpus(), adapters={PLANNER: str(adapter)})
+    started = VllmServer(options, executable=program, var=var).start()
     yield started
     started.stop()
 
@@ -345,7 +361,7 @@ class TestVllm(ServingContract):
     """vLLM, held to what every engine must do."""
 
     @pytest.fixture
-    def endpoint(self, vllm: VllmServer) -> Endpoint:
+    def tuned(self, vllm: VllmServer) -> Endpoint:
         return vllm.endpoint()
 
     def busy(self, endpoint: Endpoint) -> bool:
@@ -366,4 +382,5 @@ class TestVllm(ServingContract):
 
     def test_it_is_used_by_its_address(self, endpoint: Endpoint, tmp_path: Path) -> None:
         given = settings(tmp_path, SMALLEST, llm_url=endpoint.base_url, llm_key=endpoint.key)
-        assert connect(given).model == SMALLEST
+        found = connect(given)
+        assert (found.model, found.planner) == (SMALLEST, PLANNER)
