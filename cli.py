@@ -263,13 +263,12 @@ def _llm(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _eval(args: argparse.Namespace, settings: Settings) -> int:
-    if args.suite == "plans":
-        from eval import plans
+    from eval.command import run
 
-        return plans.run(settings, split=args.split, limit=args.limit, as_json=args.json)
-    from eval.first import run
-
-    return run(settings, suite=args.suite, limit=args.limit, as_json=args.json)
+    try:
+        return run(args, settings)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _bench(args: argparse.Namespace, settings: Settings) -> int:
@@ -381,13 +380,10 @@ def _parser() -> argparse.ArgumentParser:
     llm.add_argument("--tensor-parallel", type=int, default=1, metavar="GPUS", help="GPUs that share a model")
     llm.add_argument("--adapter", action="append", default=[], metavar="NAME=FOLDER", help="a LoRA adapter")
     llm.add_argument("vllm_arguments", nargs="*", metavar="-- ARGUMENTS", help="further ones of `vllm serve`")
+    from eval.command import add_arguments
+
     suite = command("eval", _eval, "run an eval suite over the real agent", model=True)
-    suite.add_argument("suite", choices=("first", "plans"))
-    suite.add_argument(
-        "--split", default="dev", choices=("dev", "test", "fresh"), help="which set of the plans"
-    )
-    suite.add_argument("--limit", type=int)
-    suite.add_argument("--json", action="store_true")
+    add_arguments(suite)
     bench = command("bench", _bench, "measure side by side with the peer", model=True)
     bench.add_argument("name", choices=("build", "agent"))
     bench.add_argument("--limit", type=int, help="only so many cases, of each language alike (agent)")
