@@ -4,6 +4,7 @@ after it, once for each key that it takes."""
 from __future__ import annotations
 
 import time
+from calendar import monthrange
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -49,8 +50,17 @@ def _resolved(call: Call, traces: Mapping[int, list[Trace]]) -> list[Call]:
     for name, value in call.args.items():
         if isinstance(value, Found):
             keys = _keys(value, traces)
-            calls = [Call(c.tool, c.args | {name: key}) for c in calls for key in keys]
+            calls = [Call(c.tool, c.args | _found(name, value.kind, key)) for c in calls for key in keys]
     return [filled for c in calls[:MAX_EACH] if (filled := _filtered(c, traces)) is not None]
+
+
+def _found(name: str, kind: str, key: str) -> dict[str, str]:
+    """Return the arguments that a found key gives; a month ("2017-12") is a period."""
+    if kind != "month":
+        return {name: key}
+    year, month = map(int, key.split("-")[:2])
+    last = monthrange(year, month)[1]
+    return {"start": f"{year}-{month:02d}-01", "end": f"{year}-{month:02d}-{last}"}
 
 
 def _filtered(call: Call, traces: Mapping[int, list[Trace]]) -> Call | None:

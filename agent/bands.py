@@ -20,6 +20,7 @@ _OF_UNIT = {"age": "age", "kids": "kids_count", "persons": "household_size"}
 _FILLER = r"[\s:：]*(?:group|range|band|level|bracket|size|of|is|are|was|between|from|in|with|about|around|over|under|在|为|是|段|约|人数|规模|[年月]?收入|\s)*"
 _BESIDE = {a: re.compile(f"(?:{cue.pattern}){_FILLER}$", re.IGNORECASE) for a, cue in _CUES.items()}
 _PEOPLE = re.compile(r"\b(?:people|customers?|shoppers?|households?|adults|those|anyone|everyone)(?:\s+(?:who|that)\s+are)?(?:\s+(?:of|at|from))?\s*$", re.IGNORECASE)  # fmt: skip
+_HOUSEHOLDS_OF = re.compile(r"\b(?:households?|famil(?:y|ies))\s+of\s*$", re.IGNORECASE)
 _AND_OVER = re.compile(
     r"\b(?:and|or)\s+(?:over|older|up|above|upwards?|under|younger|below)\b|\d\s*\+", re.IGNORECASE
 )
@@ -104,6 +105,8 @@ class BandFinder:
         said = text[slice(*amount.span)]
         if (named := _OF_UNIT.get(amount.unit)) in self._bands:
             return named
+        if "household_size" in self._bands and _HOUSEHOLDS_OF.search(before):
+            return "household_size"
         for attribute, cue in _BESIDE.items():
             if attribute in self._bands and cue.search(before) and self._fits(attribute, amount):
                 return attribute

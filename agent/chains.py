@@ -12,6 +12,8 @@ from agent.binding import FILTERED, bind, bound
 from agent.subject import ENTITIES, MAX_CALLS, PSEUDO, Call, Found, Subject
 from tools import TOOLS
 
+MONTH = "month"
+"""What a figure by month finds; it takes the place of a period."""
 FEW = 3
 """How many customers "our best customers" are."""
 _FINDS = {"audience": "customer", "similar_customers": "customer", "bought_with": "category", "segments": "segment",
@@ -56,19 +58,21 @@ def bind_plan(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
 def found_by(tool: str, options: Mapping[str, Any]) -> str:
     """Return the kind of thing that a call with these options finds, "" where it finds none to go on with."""
     if tool == "measure":
-        return options["by"] if options.get("by") in ENTITIES else ""
+        return options["by"] if options.get("by") in (*ENTITIES, MONTH) else ""
     return _OF_PROFILE.get(options.get("about", ""), "") if tool == "profile" else _FINDS.get(tool, "")
 
 
 def _source(tool: str, finders: Sequence[tuple[int, str]]) -> tuple[int, str] | None:
     """The latest earlier call that finds something the tool takes, and its kind."""
     kinds = {schema.get("x-entity") for schema in TOOLS[tool].parameters.values()}
-    takes = kinds | FILTERED if "all" in kinds else kinds
+    takes = kinds | FILTERED | {MONTH} if "all" in kinds else kinds
     return next(((n, kind) for n, kind in reversed(finders) if kind in takes), None)
 
 
 def _taking(call: Call, number: int, kind: str, subject: Subject) -> Call:
     found = Found(number, kind, _how_many(kind, subject))
+    if kind == MONTH:
+        return Call(call.tool, {k: v for k, v in call.args.items() if k != "end"} | {"start": found})
     name = next((n for n, s in TOOLS[call.tool].parameters.items() if s.get("x-entity") == kind), None)
     if name is None:
         return Call(call.tool, call.args | {"filters": {**call.args["filters"], kind: found}})

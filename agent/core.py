@@ -105,7 +105,8 @@ class Agent:
         """Load the models, encode the names, and have the server hold the stable beginnings of the prompts, so that no
         question pays for either."""
         self._lexicon.vectors()
-        self._planner.fit()
+        if self.endpoint is None or not self.endpoint.planner:
+            self._planner.fit()  # a tuned planner leaves the examples for when it does not answer
         self.shop.load()
         if self.endpoint is None:
             return

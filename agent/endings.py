@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent import answer, conversation, cues, policy
+from agent import answer, conversation, cues, policy, vocabulary
 from agent.events import Handoff, Language
 from agent.subject import PSEUDO, Call
 from agent.turn import Services, Turn
@@ -82,7 +82,9 @@ def review(s: Services, turn: Turn) -> None:
             _which(s, turn)
             return
         named = any(links.keys(k) for k in _THINGS if k != "campaign")
-        if not named and (unknown := [t for t in links.terms if cues.is_thing(links.text, t)]):
+        if not named and (
+            unknown := [t for t in links.terms if cues.is_thing(links.text, t) and not vocabulary.is_misspelt(t)]
+        ):
             _unknown_term(s, turn, unknown[0])
             return
     if first == "search_products" and links.terms and _foreign(s, turn, links.terms[0]):

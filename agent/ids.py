@@ -51,7 +51,7 @@ _SURELY_PERSON_NEXT = re.compile(
 )
 _PERSON_CHAIN = re.compile(r"\s*(?:,|，|、|and|or|vs\.?|versus|和|与|跟|还是)\s*", re.IGNORECASE)
 _PERSON_NEXT = re.compile(
-    r"\s*(?:[?？!.。]?$|(?:呢|号|推荐|最|喜欢|会|花|买|更|谁|哪个|的)|(?:or|and|vs\.?|versus|、|,|和|与|跟|还是)\s*\d|"
+    r"\s*(?:[?？!.。]?$|[?!.]\s+(?=[A-Z\u3400-\u9fff])|(?:呢|号|推荐|最|喜欢|会|花|买|更|谁|哪个|的)|(?:or|and|vs\.?|versus|、|,|和|与|跟|还是)\s*\d|"
     r"(?:like|likes|buy|buys|spend|spends|want|wants|need|needs|prefer|love|in|on|instead|more|most|less|next|to|come|last|usually|shop|be|going|differ|compare)\b|['’]s\b)",
     re.IGNORECASE)  # fmt: skip
 # "Is 155 likely to buy": after a verb of being or doing the number is who is likely to, not how many are.

@@ -116,7 +116,7 @@ def open_calls(subject: Subject, shop: Shop, failed: str = "") -> dict[str, dict
     what the wording speaks for is left to it. failed: a tool that is out of the question."""
     forms = []
     for tool in TOOLS.values():
-        named, findable = _callable(tool, subject), _takes_found(tool)
+        named, findable = _callable(tool, subject), _takes_found(tool) and _worded(tool, subject)
         if tool.name == failed or not (named or findable):
             continue
         form: dict[str, Any] = {"tool": {"const": tool.name}}
@@ -134,16 +134,18 @@ def open_calls(subject: Subject, shop: Shop, failed: str = "") -> dict[str, dict
 
 
 def _callable(tool: Tool, subject: Subject) -> bool:
-    """Whether a tool can be called with what is linked; a note may be the whole of what was said."""
-    for name in tool.required:
-        schema = tool.parameters[name]
-        kind, literal = schema.get("x-entity"), schema.get("x-literal")
-        if kind and kind != "all" and not subject.has(kind):
-            return False
-        if literal and literal != "note" and not getattr(subject.links, literal):
-            return False
+    """Whether a tool can be called with what is linked."""
+    kinds = (tool.parameters[name].get("x-entity") for name in tool.required)
+    if not _worded(tool, subject) or any(kind and kind != "all" and not subject.has(kind) for kind in kinds):
+        return False
     either: Sequence[str] = getattr(tool, "one_of", ())
     return not either or any(subject.has(kind) for kind in either)
+
+
+def _worded(tool: Tool, subject: Subject) -> bool:
+    """Whether the asker's own words that a tool requires are there; a note may be the whole of what was said."""
+    literals = (tool.parameters[name].get("x-literal") for name in tool.required)
+    return all(getattr(subject.links, literal) for literal in literals if literal and literal != "note")
 
 
 def _takes_found(tool: Tool) -> bool:

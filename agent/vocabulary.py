@@ -6,8 +6,10 @@ clarifying question, never a wrong answer.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from agent.lexicon import ORDINARY, stem, tokens
 from agent.prompts import word_list
@@ -31,8 +33,16 @@ _GOODS = frozenset(word_list("words_goods_zh"))
 """Things to buy that are one character; any other one is no term, but after one of the next."""
 # One unknown character is a thing to buy right after one of these ("买书的顾客").
 _GOODS_AFTER = re.compile(r"(?:买[了过的]?|卖[了过的]?|吃|喝|喜欢|推荐|促销)$")
+_LIKE = 0.86
+"""How like an ordinary word (difflib's ratio) a misspelt one is."""
 _NUMBER = re.compile(r"\d+(?:st|nd|rd|th|s|k)?$")
 _HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
+
+
+@lru_cache(maxsize=1024)
+def is_misspelt(word: str) -> bool:
+    """Whether an unknown English word is an ordinary one with a letter or two wrong ("averge", "cusotmer")."""
+    return word.isascii() and len(word) > 4 and bool(difflib.get_close_matches(word.lower(), ENGLISH, 1, _LIKE))
 
 
 def content_terms(text: str, free: Sequence[bool]) -> list[tuple[str, int, int]]:

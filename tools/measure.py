@@ -200,7 +200,7 @@ def _grouped(shop: Shop, asked: _Asked) -> ToolResult:
 
 
 def _found(spec: Measure, keys: list[str]) -> dict[str, tuple[str, ...]]:
-    plain = spec.by not in (None, Dimension.MONTH, Dimension.WEEKDAY, Dimension.ATTRIBUTE)
+    plain = spec.by not in (None, Dimension.WEEKDAY, Dimension.ATTRIBUTE)
     return {spec.by.value: tuple(keys)} if plain and spec.by else {}
 
 
