@@ -78,5 +78,6 @@ def read(folder: Path) -> Run:
 
 
 def _results(path: Path) -> Iterator[Result]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        yield Result(**json.loads(line))
+    for line in path.read_text(encoding="utf-8").split("\n"):
+        if line:  # other marks that end a line may stand in an answer
+            yield Result(**json.loads(line))
