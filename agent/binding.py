@@ -25,7 +25,13 @@ def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
             if call not in calls:
                 calls.append(call)
     real = [c for c in calls if c.tool not in PSEUDO]
-    return _with_finders((real or calls[:1])[:MAX_CALLS], subject)
+    asked = [c for c in real if not _finds_again(c)]
+    return _with_finders((asked or real or calls[:1])[:MAX_CALLS], subject)
+
+
+def _finds_again(call: Call) -> bool:
+    """Whether a call ranks the very thing that the question describes, among what is found for it."""
+    return isinstance((call.args.get("filters") or {}).get(call.args.get("by")), Found)
 
 
 def _with_finders(calls: list[Call], subject: Subject) -> list[Call]:

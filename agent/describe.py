@@ -26,6 +26,7 @@ from tools import TOOLS
 _FORMS = {tuple(name.split("/")): form for name, form in patterns("described").items()}
 _ASKS_WHOM = pattern("asks_whom")
 _BY_VISITS, _BY_REDEMPTIONS = pattern("by_visits"), pattern("by_redemptions")
+_PER_TRIP = re.compile(r"\b(?:per|each|a)\s+(?:trip|visit|basket)\b|每次|每趟|客单价", re.IGNORECASE)
 _RANKS = ("baskets", "units", "mean_basket", "mean_spend", "mean_price")
 
 
@@ -47,7 +48,8 @@ def read(
             continue
         stands_for = conversation.STANDS_FOR[kind][language == "zh"]
         left = " ".join(rest.replace(phrase, f" {stands_for} ", 1).split())
-        if _asks_about(kind, tool, left, stands_for):
+        alone = not re.search(r"\w", left.replace(stands_for, ""))
+        if not alone and _asks_about(kind, tool, left, stands_for):
             found[kind] = (tool, phrase)
             rest = left
     if not found:
@@ -136,6 +138,8 @@ def _ranked_by(phrase: str) -> str:
     """The quantity by which the best ones are the best."""
     if _BY_REDEMPTIONS.search(phrase):
         return "redemptions"
+    if _PER_TRIP.search(phrase):
+        return "mean_basket"
     if _BY_VISITS.search(phrase):
         return "baskets"
     return next((q for q in cues.quantities(phrase) if q in _RANKS), "spend")
