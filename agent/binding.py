@@ -125,6 +125,8 @@ def count_for(tool: Tool, args: Mapping[str, Any], links: Links) -> int | None:
 FILTERED = frozenset({"customer", "category", "product", "segment"})
 
 
+_BOUNDED = {"baskets": "baskets", "money": "spend", "units": "units"}
+"""The figure of each customer that a threshold of this unit bounds."""
 _OVERLAPPING = frozenset({"customers", "baskets"})
 
 
@@ -140,13 +142,21 @@ def _sensible(chosen: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
         and cues.asks_share(links.text)
         and not subject.keys(str(by))
     )
-    return {**chosen, "by": "none"} if compared or share else dict(chosen)
+    if compared or share:
+        return {**chosen, "by": "none"}
+    bounded = _BOUNDED.get(links.amounts[0].unit) if links.amounts else None
+    if chosen.get("quantity") == "customers" and by == "none" and bounded:
+        return {**chosen, "quantity": bounded, "by": "customer"}  # "how many people came more than 50 times"
+    return dict(chosen)
 
 
 def _undivided(found: dict[str, Any], by: Any, links: Links) -> dict[str, Any]:
-    """Drop the filter on what the figure is broken down by where one word named several of its values: "do families
-    with children buy more" compares them with those without."""
+    """Drop the filter on what the figure is broken down by where it would leave the other side of a comparison out:
+    where one word named several of its values ("do families with children buy more"), or one is held against the
+    rest ("our own label against the others")."""
     values = found.get("attributes", {})
+    if by == "brand" and len(found.get("brand", ())) == 1 and cues.compares(links.text):
+        return {k: v for k, v in found.items() if k != "brand"}
     if by in links.joined and by in values:
         return found | {"attributes": {k: v for k, v in values.items() if k != by}}
     return found

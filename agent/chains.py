@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -47,12 +47,19 @@ def bind_plan(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
         place = _source(name, finders) if item.get("from") else None
         made = bound(TOOLS[name], chosen, _without_counts(subject, finders) if place else subject)
         if place:
-            made = [_taking(call, *place, subject) for call in made[:1]]
+            used = (calls[place[0]].args.get("filters") or {}).keys()
+            made = [_taking(_without(call, used), *place, subject) for call in made[:1]]
         made = [call for call in made if _whole(call) and call not in calls]
         if (kind := found_by(name, chosen)) and made:
             finders.append((len(calls), kind))
         calls += made
     return calls[:MAX_CALLS] or [Call("clarify")]
+
+
+def _without(call: Call, used: Collection[str]) -> Call:
+    """The call without what only the finder was narrowed by: "who buys most dog food, and what else for him"."""
+    tool = TOOLS[call.tool]
+    return Call(call.tool, {k: v for k, v in call.args.items() if k not in used or k in tool.required})
 
 
 def found_by(tool: str, options: Mapping[str, Any]) -> str:

@@ -45,7 +45,7 @@ _ADJOINS = re.compile(
 _MEASURE_WORDS = {"位": "customer", "名": "customer", "个人": "customer", "人": "customer", "户": "customer",
                   "款": "product"}  # fmt: skip
 _ONE_EACH = pattern("one_each")
-_LIKELY = re.compile(r"\s*(?:best|most|top|(?:likely|likeliest)(?!\s+to))\b", re.IGNORECASE)
+_LIKELY = re.compile(r"\s*(?:best|most|top|likely|likeliest)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,11 @@ def breakdowns(
     return found or ["none"]
 
 
+def compares(text: str) -> bool:
+    """Whether a text holds one thing against another."""
+    return bool(re.search(r"\b(?:vs\.?|versus|against|compared)(?!\w)|对比|相比|哪个", text, re.IGNORECASE))
+
+
 def names_month(text: str) -> bool:
     """Whether a text speaks of months as such."""
     return bool(re.search(r"\bmonth(?:s|ly)?\b|逐月|[每各按哪]个?月|月度", text, re.IGNORECASE))

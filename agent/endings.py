@@ -48,9 +48,13 @@ def settle(s: Services, turn: Turn, *, of_whom: bool = True) -> None:
         _outside(s, turn, stated[0].text)
     elif of_whom and _of_nobody(turn):
         turn.end("clarify", s.say(turn, "which_customer"), {"need": "customer", "question": links.text})
-    elif links.same_thing and not any(turn.subject.has(kind) for kind in _THINGS):
-        pending = {"need": "choice", "question": links.text, "things": []}
-        turn.end("clarify", s.say(turn, "which_category"), pending)
+    elif of_whom and links.same_thing and not any(turn.subject.has(kind) for kind in _THINGS):
+        _which_thing(s, turn)
+
+
+def _which_thing(s: Services, turn: Turn) -> None:
+    pending = {"need": "choice", "question": turn.links.text, "things": []}
+    turn.end("clarify", s.say(turn, "which_category"), pending)
 
 
 def _of_nobody(turn: Turn) -> bool:
@@ -72,6 +76,9 @@ def review(s: Services, turn: Turn) -> None:
     links, names = turn.links, {c.tool for c in turn.calls}
     first = turn.calls[0].tool if turn.calls else "clarify"
     single = any(c.tool == "measure" and c.args.get("by") == "none" for c in turn.calls)
+    if first == "clarify" and links.same_thing and not any(turn.subject.has(kind) for kind in _THINGS):
+        _which_thing(s, turn)
+        return
     if _of_nobody(turn) and (
         first == "clarify" or single
     ):  # "how much did she spend" is not asked of everybody
