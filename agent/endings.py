@@ -90,7 +90,9 @@ def review(s: Services, turn: Turn) -> None:
             return
         named = any(links.keys(k) for k in _THINGS if k != "campaign")
         if not named and (
-            unknown := [t for t in links.terms if cues.is_thing(links.text, t) and not vocabulary.is_misspelt(t)]
+            unknown := [
+                t for t in links.terms if cues.is_thing(links.text, t) and not vocabulary.is_misspelt(t)
+            ]
         ):
             _unknown_term(s, turn, unknown[0])
             return

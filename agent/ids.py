@@ -56,7 +56,8 @@ _PERSON_NEXT = re.compile(
     re.IGNORECASE)  # fmt: skip
 # "Is 155 likely to buy": after a verb of being or doing the number is who is likely to, not how many are.
 _IS = re.compile(
-    r"(?:\bwhat['’]s|\b(?:is|was|does|did|will|would|can|could|might|should|has|why|if|whether|that))\s*$", re.IGNORECASE
+    r"(?:\bwhat['’]s|\b(?:is|was|does|did|will|would|can|could|might|should|has|why|if|whether|that))\s*$",
+    re.IGNORECASE,
 )
 _LIKELY_TO = re.compile(
     r"\s+(?:(?:also|most|very|more|less|still|quite|really|ever|even)\s+)*(?:(?:un)?likely|going|apt|prone|inclined|due|about|expected|set|ready)\s+to\b"

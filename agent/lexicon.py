@@ -30,7 +30,8 @@ _JOINT = re.compile(r"\s*&\s*")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _PREPOSITION = re.compile(r"\b(?:without|with|for|of|in|from)\b")
 _AROUND_SEGMENT = re.compile(
-    r"\bsegments?\b|\bgroups?\b|\bclusters?\b|\bshoppers\b|\bcrowd\b|\b(?:fans|lovers|bunch|folks)\b|分群|客群|群体|人群|[那这]群", re.IGNORECASE
+    r"\bsegments?\b|\bgroups?\b|\bclusters?\b|\bshoppers\b|\bcrowd\b|\b(?:fans|lovers|bunch|folks)\b|分群|客群|群体|人群|[那这]群",
+    re.IGNORECASE,
 )
 _VERBS = frozenset(
     "drink dip dish pet toy card cook bake snack".split()

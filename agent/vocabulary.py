@@ -42,7 +42,9 @@ _HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
 @lru_cache(maxsize=1024)
 def is_misspelt(word: str) -> bool:
     """Whether an unknown English word is an ordinary one with a letter or two wrong ("averge", "cusotmer")."""
-    return word.isascii() and len(word) > 4 and bool(difflib.get_close_matches(word.lower(), ENGLISH, 1, _LIKE))
+    return (
+        word.isascii() and len(word) > 4 and bool(difflib.get_close_matches(word.lower(), ENGLISH, 1, _LIKE))
+    )
 
 
 def content_terms(text: str, free: Sequence[bool]) -> list[tuple[str, int, int]]:

@@ -74,7 +74,9 @@ def read(folder: Path) -> Run:
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         return Run(**about, results=list(_results(folder / "results.jsonl")))
     except (OSError, ValueError, TypeError) as error:
-        raise ValueError(f"{folder} holds no run of an eval ({error}); name a folder of var/eval/runs.") from error
+        raise ValueError(
+            f"{folder} holds no run of an eval ({error}); name a folder of var/eval/runs."
+        ) from error
 
 
 def _results(path: Path) -> Iterator[Result]:

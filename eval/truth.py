@@ -157,7 +157,9 @@ class Truth:
         """Ids in the answer are customers that exist, and the size that it states is the one asked for."""
         if not states(reply["answer"], check["members"], Unit.PLAIN):
             return [f"the answer does not say that the audience has {check['members']} members"]
-        named = re.findall(r"(?:[Cc]ustomer|顾客)\s*(\d+)", reply["answer"])
+        named = [
+            a or b for a, b in re.findall(r"(?:[Cc]ustomer|顾客)\s*(\d+)|(\d+)\s*号顾客", reply["answer"])
+        ]
         known = {row[0] for row in self.raw.rows("select distinct customer from lines")}
         unknown = [customer for customer in named if customer not in known]
         if not named:

@@ -25,5 +25,8 @@ def check(turn: Turn, reply: Reply, ground: Ground) -> Wrong:
     if reply["kind"] == "handoff":
         handoff = reply.get("handoff") or {}
         empty = [name for name in ("reason", "brief") if not str(handoff.get(name) or "").strip()]
+        brief = str(handoff.get("brief") or "")
+        missing = [str(word) for word in turn.get("brief") or () if str(word) not in brief]
         found["brief"] = [f"the handoff has no {name}" for name in empty]
+        found["brief"] += [f"the brief does not tell of {word}" for word in missing]
     return found

@@ -3,7 +3,7 @@ offer: it is sold, it stands there once, and it keeps to what its own step was a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eval.scorers.ground import Ground, Reply, Turn, Wrong
@@ -23,7 +23,17 @@ def check(turn: Turn, reply: Reply, ground: Ground) -> Wrong:
     if not checks and not offered:
         return {}
     wrong = ground.check(turn, reply, checks) if checks else []
+    wrong += _barred(offered, turn.get("none_of") or (), ground)
     return {"rules": list(dict.fromkeys([*wrong, *_always(offered, reply, ground)]))}
+
+
+def _barred(offered: list[str], categories: Sequence[str], ground: Ground) -> list[str]:
+    """Offers of categories that this customer must not be offered (`none_of`): alcohol and tobacco, to who buys none."""
+    found = ground.rows(
+        "select distinct product from lines where list_contains(?, product) and list_contains(?, category) order by 1",
+        [offered, list(categories)],
+    )
+    return [f"must not be offered: {', '.join(row[0] for row in found)}"] if found else []
 
 
 def _always(offered: list[str], reply: Reply, ground: Ground) -> list[str]:
