@@ -144,6 +144,8 @@ def _sensible(chosen: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
     )
     if compared or share:
         return {**chosen, "by": "none"}
+    if by == "product" and subject.customers and not cues.names_product(links.text):
+        return {**chosen, "by": "category"}  # what somebody "spends most on" is a kind of goods
     bounded = _BOUNDED.get(links.amounts[0].unit) if links.amounts else None
     if chosen.get("quantity") == "customers" and by == "none" and bounded:
         return {**chosen, "quantity": bounded, "by": "customer"}  # "how many people came more than 50 times"

@@ -84,6 +84,11 @@ def breakdowns(
     return found or ["none"]
 
 
+def names_product(text: str) -> bool:
+    """Whether a text speaks of single products."""
+    return bool(_DIMENSIONS["product"].search(text))
+
+
 def compares(text: str) -> bool:
     """Whether a text holds one thing against another."""
     return bool(re.search(r"\b(?:vs\.?|versus|against|compared)(?!\w)|对比|相比|哪个", text, re.IGNORECASE))

@@ -203,7 +203,15 @@ def table(found: Mapping[str, Any]) -> str:
 
 # sessions ------------------------------------------------------------------------------------
 class ScriptedModel:
-    """Has the method of `LLM` that turns use, and answers at once: the profile, else the first choice."""
+    """Has the methods of `LLM` that turns use, as a model that was tuned to plan, and answers at once: the profile, else
+    the first choice."""
+
+    plans_in_lines = True
+
+    def text(self, messages: Any, *, schema: Mapping[str, Any], **_: Any) -> tuple[str, Usage]:
+        """Return a plan in lines that the grammar allows."""
+        allowed = schema["items"]["enum"]
+        return json.dumps([next((line for line in allowed if line.startswith("profile ")), allowed[0])]), Usage(1)
 
     def plan(self, messages: Any, schema: Mapping[str, Any], **_: Any) -> tuple[dict[str, Any], Usage]:
         """Return a plan that the grammar allows."""
