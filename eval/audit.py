@@ -1,7 +1,7 @@
 """Audit: what a reply states, compared with the raw data, whatever the question was.
 
-Two passes. Within the reply: every footnote has its citation, and every figure of the answer stands in
-a cited fact. Against the data: facts of measures, profiles, campaigns, baskets and recommendations are
+Two passes. Within the reply: every footnote has its citation, every figure of the answer stands in a
+cited fact, and every statement says what the facts do that it cites (eval/cited.py). Against the data: facts of measures, profiles, campaigns, baskets and recommendations are
 computed again from the raw files, with SQL of this module's own, by the arguments that the steps say
 they ran with. What a model estimated (probabilities, similarities, segments) has no true value in the
 raw data and is left to the model's own tests.
@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from eval.cited import MONTHS, Citing, counts
 from eval.figures import Unit, figures, says
 from eval.raw import RawData
 
@@ -37,7 +38,7 @@ _COLUMNS = {
     "customer": "customer", "department": "department", "category": "category", "type": "type",
     "brand": "brand", "product": "product", "month": "month",
 }  # fmt: skip
-_PRODUCT_ID = re.compile(r"[(（]#(\d+)[)）]")
+_BEST = (("the highest of", "最高）", max), ("the lowest of", "最低）", min))
 _RESTATED = re.compile(r"[(（]#\d+[)）]")
 
 
@@ -47,11 +48,12 @@ class Auditor:
     def __init__(self, raw: RawData, names: Names) -> None:
         self._raw = raw
         self._names = names
+        self._citing = Citing(names)
         self._last_day = raw.rows("select max(day) from lines")[0][0]
 
     def audit(self, reply: Reply) -> list[str]:
         """Return one line for each thing that does not stand."""
-        wrong = [*_footnotes(reply), *_loose_figures(reply)]
+        wrong = [*_footnotes(reply), *_loose_figures(reply), *self._citing.check(reply)]
         steps = list(reply.get("steps", ()))
         for citation in reply.get("citations", ()):
             wrong += self._citation(citation, [s for s in steps if s["tool"] == citation["tool"]])
@@ -79,10 +81,43 @@ class Auditor:
             return []
         if _filters(args).get("segment") or by in ("segment", "campaign", "weekday"):
             return []
-        true = list(self._measured(str(quantity), by, args))
-        if not any(_same(float(value), t) for t in true):
-            return [_contradicted(citation, float(value), true)]
-        return _unwritten(citation, float(value))
+        wholes, groups = list(self._measured(str(quantity), by, args)), self._groups(str(quantity), by, args)
+        if args.get("amount"):
+            wholes += _beyond([true for _, true in groups], args["amount"], str(quantity), wholes[0])
+        alike = [key for key, true in groups if _same(float(value), true)]
+        if not alike and not any(_same(float(value), true) for true in wholes):
+            return [_contradicted(citation, float(value), [*wholes, *(true for _, true in groups)])]
+        return [*_unwritten(citation, float(value)), *self._group(citation, by, alike, groups)]
+
+    def _group(
+        self, citation: Mapping[str, Any], by: str, alike: Sequence[str], groups: Sequence[tuple[str, float]]
+    ) -> list[str]:
+        """A fact of one group names it, and is the best of them where it says so."""
+        fact, value, wrong = str(citation["fact"]), float(citation["value"]), []
+        if not re.match(r"\s*\d+\. ", fact) or not groups:
+            return []
+        names = [name for key in alike for name in self._written(by, key)]
+        if by in ("category", "department", "month", "customer", "product") and not any(
+            n in fact for n in names
+        ):
+            wrong.append(
+                f"[{citation['n']}] gives {value:,.4f} to another than {', '.join(names[:4]) or 'any'}: {fact}"
+            )
+        for english, chinese, best in _BEST:
+            true = best(figure for _, figure in groups)
+            if (english in fact or chinese in fact) and not _same(value, true):
+                wrong.append(f"[{citation['n']}] says {english}, and that is {true:,.4f}: {fact}")
+        return wrong
+
+    def _written(self, kind: str, key: str) -> list[str]:
+        """How a group is written in either language."""
+        if kind == "month":
+            year, month = key.split("-")
+            english = next(name for name, number in MONTHS.items() if number == int(month))
+            return [f"{english} {year}", f"{year}年{int(month)}月"]
+        if kind in ("customer", "product"):
+            return [f"ustomer {key}", f"{key}号", f"#{key}"]
+        return [name for name in self._names.get((kind, key), (key,)) if name]
 
     def _measured(self, quantity: str, by: str, args: Mapping[str, Any]) -> Iterator[float]:
         where, params = self._where(args, leave=None)
@@ -97,19 +132,24 @@ class Auditor:
         if by == "none":
             return
         grouped, params = self._where(args, leave=(by,))
-        if by in _COLUMNS:
-            source, column = "lines", _COLUMNS[by]
-        elif by in self._attributes():
-            source, column = "lines join people using (customer)", by
-        else:
-            return
-        rows = self._raw.rows(
-            f"select {expression} from {source} where {grouped} and {column} is not null group by {column}",
-            params,
-        )
-        yield from (float(row[0] or 0) for row in rows)
         yield self._raw.value(f"select {expression} from lines where {grouped}", params)
         yield 0.0
+
+    def _groups(self, quantity: str, by: str, args: Mapping[str, Any]) -> list[tuple[str, float]]:
+        """Every group's key and figure; none where nothing is grouped, or by what the files do not tell."""
+        if by in _COLUMNS:
+            source, column = "lines", _COLUMNS[by]
+        elif by != "none" and by in self._attributes():
+            source, column = "lines join people using (customer)", by
+        else:
+            return []
+        where, params = self._where(args, leave=(by,))
+        rows = self._raw.rows(
+            f"select {column}, {_QUANTITIES[quantity]} from {source} where {where} and {column} is not null"
+            f" group by {column}",
+            params,
+        )
+        return [(str(key), float(value or 0)) for key, value in rows]
 
     def _attributes(self) -> set[str]:
         return {row[0] for row in self._raw.rows("describe people")} - {"customer"}
@@ -145,10 +185,30 @@ class Auditor:
             return [f"[{citation['n']}] profiles customer {customer}, who bought nothing"]
         spend, baskets, last = float(known[0]), float(known[1]), known[2]
         by_category = self._raw.rows(
-            "select sum(amount) from lines where customer = ? group by category", [customer]
+            "select category, sum(amount) from lines where customer = ? group by category", [customer]
         )
-        money = [spend, spend / baskets, *(float(row[0]) for row in by_category)]
+        named = set(self._citing.named(str(citation["fact"])))
+        own = [float(v) for key, v in by_category if named & set(self._names.get(("category", str(key)), ()))]
+        money = own or [spend, spend / baskets, *(float(v) for _, v in by_category)]
         wrong = [
+            f"[{citation['n']}] {w.text}: no count of customer {customer}'s trips, {baskets:.0f}"
+            for w, counted in counts(citation["fact"])
+            if counted == "trips"
+            and not own
+            and w.unit is Unit.PLAIN
+            and "2017" in citation["fact"]
+            and not says(w, baskets)
+        ]
+        wrong += [
+            f"[{citation['n']}] {w.text}: no share of customer {customer}'s purchases"
+            for w in figures(citation["fact"])
+            if w.unit is Unit.PERCENT
+            and len(own) == 1
+            and money == own
+            and any(v.unit is Unit.MONEY for v in figures(citation["fact"]))
+            and not says(w, own[0] / spend, TOLERANCE, coarsest=1.0)
+        ]
+        wrong += [
             f"[{citation['n']}] {w.text}: no sum of customer {customer}'s purchases"
             for w in figures(citation["fact"])
             if w.unit is Unit.MONEY and not any(says(w, m, TOLERANCE) for m in money)
@@ -243,6 +303,19 @@ class Auditor:
             "select count(distinct basket_id) from lines where customer = ? and product = ?",
             [customer, product],
         )
+
+
+def _beyond(groups: Sequence[float], amount: Mapping[str, Any], quantity: str, whole: float) -> list[float]:
+    """How many groups lie within bounds, of how many, and what they come to where that adds up."""
+    low, high = amount.get("low"), amount.get("high")
+    chosen = [
+        g
+        for g in groups
+        if (low is None or (g > low if amount.get("strict_low") else g >= low))
+        and (high is None or (g < high if amount.get("strict_high") else g <= high))
+    ]
+    found = [float(len(chosen)), len(chosen) / max(len(groups), 1)]
+    return found + ([sum(chosen), sum(chosen) / whole if whole else 0.0] if quantity in _ADDS_UP else [])
 
 
 def _filters(args: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -211,7 +211,9 @@ class ScriptedModel:
     def text(self, messages: Any, *, schema: Mapping[str, Any], **_: Any) -> tuple[str, Usage]:
         """Return a plan in lines that the grammar allows."""
         allowed = schema["items"]["enum"]
-        return json.dumps([next((line for line in allowed if line.startswith("profile ")), allowed[0])]), Usage(1)
+        return json.dumps(
+            [next((line for line in allowed if line.startswith("profile ")), allowed[0])]
+        ), Usage(1)
 
     def plan(self, messages: Any, schema: Mapping[str, Any], **_: Any) -> tuple[dict[str, Any], Usage]:
         """Return a plan that the grammar allows."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from eval.figures import figures, says
+from eval.figures import Written, figures, says
 
 Reply = Mapping[str, Any]
 Names = Mapping[tuple[str, str], tuple[str, str]]
@@ -103,8 +103,13 @@ class Citing:
                 latin.add(english)
                 chinese.add(han)
         ordered = [sorted(some - {""}, key=len, reverse=True) for some in (latin, chinese)]
-        forms = [rf"(?<!\w)(?:{'|'.join(map(re.escape, ordered[0]))})(?!\w)", "|".join(map(re.escape, ordered[1]))]
-        return re.compile("|".join(form for form, some in zip(forms, ordered, strict=True) if some) or r"(?!)")
+        forms = [
+            rf"(?<!\w)(?:{'|'.join(map(re.escape, ordered[0]))})(?!\w)",
+            "|".join(map(re.escape, ordered[1])),
+        ]
+        return re.compile(
+            "|".join(form for form, some in zip(forms, ordered, strict=True) if some) or r"(?!)"
+        )
 
     def named(self, text: str) -> list[str]:
         """Return the names of categories and departments in a text, the longest at each place."""
@@ -123,6 +128,7 @@ class Citing:
                 wrong += self._statement(piece, cited, args)
         everything = "\n".join(facts.values()).replace("\\", "")
         wrong += self._called(answer, everything, args, "no fact")
+        wrong += _signed(answer, everything)
         return list(dict.fromkeys([*wrong, *_misordered(answer, facts), *misnamed(reply)]))
 
     def _statement(self, piece: Statement, cited: str, args: str) -> list[str]:
@@ -135,9 +141,13 @@ class Citing:
     def _called(self, text: str, facts: str, args: str, who: str) -> list[str]:
         """Names, ids and dates of a text that neither the facts nor what the tools were given hold."""
         allowed = f"{facts}\n{args}"
-        known = {key for (_, key), both in self._names.items() if set(both) & set(self.named(facts))}
-        wrong = [n for n in self.named(text) if n not in allowed and not self._keys(n) & known and not self._given(n, args)]
-        ids = {number for found in ID.findall(facts) for number in found if number} | set(re.findall(r"\d+", args))
+        wrong = []
+        if strange := [name for name in self.named(text) if name not in allowed]:
+            known = {key for name in self.named(facts) for key in self._keys(name)}
+            wrong = [n for n in strange if not self._keys(n) & known and not self._given(n, args)]
+        ids = {number for found in ID.findall(facts) for number in found if number} | set(
+            re.findall(r"\d+", args)
+        )
         ids |= set(re.findall(r"(?<![\d.,$])\d+(?![\d.,%])", facts))
         wrong += [number for found in ID.findall(text) for number in found if number and number not in ids]
         dates = list(_dates(allowed))
@@ -169,9 +179,9 @@ def _told(reply: Reply) -> str:
 def _figures(text: str, cited: str, place: str) -> list[str]:
     """Figures of a statement that its facts do not state, or state of something else."""
     clean = PRODUCT_ID.sub(lambda m: " " * len(m.group()), text)
-    stated = list(_counted(PRODUCT_ID.sub(" ", cited)))
+    stated = list(counts(PRODUCT_ID.sub(" ", cited)))
     wrong = []
-    for number, counted in _counted(clean):
+    for number, counted in counts(clean):
         same = [c for w, c in stated if w.unit == number.unit and says(number, w.value)]
         if not same:
             wrong.append(f"{number.text} is not what {place} says")
@@ -180,7 +190,14 @@ def _figures(text: str, cited: str, place: str) -> list[str]:
     return wrong
 
 
-def _counted(text: str) -> Iterator[tuple[Any, str]]:
+def _signed(answer: str, facts: str) -> list[str]:
+    """Percents that the answer takes away and no fact does; the dash of a range is no sign."""
+    form = r"(?<![\w%.–-])(?<![–-] )[-−]\s*(\d[\d,.]*\s*[%％])"
+    told = {found.replace(" ", "") for found in re.findall(form, facts)}
+    return [f"-{said} has a sign that no fact has" for said in re.findall(form, answer) if said.replace(" ", "") not in told]
+
+
+def counts(text: str) -> Iterator[tuple[Written, str]]:
     """Each figure of a text with what it counts, "" where that is not told."""
     begin = 0
     for number in figures(text):
@@ -228,7 +245,9 @@ def _misordered(answer: str, facts: Mapping[int, str]) -> list[str]:
             continue
         here = int(own[1]), int(of_fact[1])
         if before and here[0] > before[0] and here[1] < before[1]:
-            return [f"number {here[0]} of the list is number {here[1]} of its ranking, after number {before[1]}"]
+            return [
+                f"number {here[0]} of the list is number {here[1]} of its ranking, after number {before[1]}"
+            ]
         before = here
     return []
 
@@ -243,7 +262,9 @@ def _dates(text: str) -> Iterable[tuple[int, int, int]]:
 
 
 def _agree(one: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
-    return all(not a or not b or a == b for a, b in zip(one, other, strict=True)) and (not one[1] or bool(other[1]))
+    return all(not a or not b or a == b for a, b in zip(one, other, strict=True)) and (
+        not one[1] or bool(other[1])
+    )
 
 
 def _written(date: tuple[int, int, int]) -> str:

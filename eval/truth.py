@@ -27,7 +27,8 @@ from typing import Any
 
 from eval.audit import Auditor
 from eval.figures import Unit, figures, states
-from eval.raw import RawData, load_names
+from eval.raw import load_names
+from eval.raw_kept import KeptRaw
 
 Case = Mapping[str, Any]
 Reply = Mapping[str, Any]
@@ -54,7 +55,7 @@ class Truth:
     """Checks replies (the dictionaries of `Reply.to_dict`) against the sample in `data_dir`."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.raw = RawData(Path(data_dir))
+        self.raw = KeptRaw(Path(data_dir))
         self._names = load_names()
         self._auditor = Auditor(self.raw, self._names)
         self._checks: dict[str, Callable[[Mapping[str, Any], Reply], list[str]]] = {

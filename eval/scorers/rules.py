@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from eval.cited import misnamed
 from eval.scorers.ground import Ground, Reply, Turn, Wrong
 
 _EXPECTED = ("count", "category", "never_bought")
@@ -50,6 +51,7 @@ def _always(offered: list[str], reply: Reply, ground: Ground) -> list[str]:
     steps = [step["args"] for step in reply.get("steps", ()) if step["tool"] == "recommend"]
     if len(set(offered)) != len(offered) and len(steps) < 2:
         wrong.append("the same product is recommended twice")
+    wrong += misnamed(reply)
     # Of several steps it is not told which offer came from which.
     return wrong + (_asked(offered, sold, steps[0], ground) if len(steps) == 1 else [])
 
