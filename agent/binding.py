@@ -21,6 +21,8 @@ def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
         if name in PSEUDO:
             calls.append(Call(name))
             continue
+        if _asks_redeemers(item, subject):
+            name, item = "campaign", {}
         for call in bound(TOOLS[name], {k: v for k, v in item.items() if k != "tool" and v}, subject):
             if call not in calls:
                 calls.append(call)
@@ -123,6 +125,12 @@ def count_for(tool: Tool, args: Mapping[str, Any], links: Links) -> int | None:
 
 
 FILTERED = frozenset({"customer", "category", "product", "segment"})
+
+
+def _asks_redeemers(item: Mapping[str, Any], subject: Subject) -> bool:
+    """Whether people are asked for where a plan counts coupons: a campaign's own results tell how many customers."""
+    coupons = item.get("quantity") == "redemptions" and item.get("by") == "none"
+    return coupons and bool(subject.keys("campaign")) and cues.counts_people(subject.links.text)
 
 
 _BOUNDED = {"baskets": "baskets", "money": "spend", "units": "units"}

@@ -89,6 +89,12 @@ def names_product(text: str) -> bool:
     return bool(_DIMENSIONS["product"].search(text))
 
 
+def counts_people(text: str) -> bool:
+    """Whether a text asks how many people."""
+    form = r"\bhow\s+many\s+(?:of\s+(?:our|the)\s+)?(?:customers|people|shoppers|households)\b|多少(?:位|个|名)?(?:人|顾客|客户|家庭|会员)"
+    return bool(re.search(form, text, re.IGNORECASE))
+
+
 def compares(text: str) -> bool:
     """Whether a text holds one thing against another."""
     return bool(re.search(r"\b(?:vs\.?|versus|against|compared)(?!\w)|对比|相比|哪个", text, re.IGNORECASE))

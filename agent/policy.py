@@ -51,6 +51,11 @@ def decide(text: str) -> Policy | None:
     return None
 
 
+def asks_for_person(text: str) -> bool:
+    """Whether a text asks for a human in so many words: nobody is made to argue for that."""
+    return bool(_HANDOFF.search(text))
+
+
 def is_thanks(text: str) -> bool:
     """Whether a text only says thanks."""
     return bool(_THANKS.match(text))

@@ -54,7 +54,8 @@ class Steps:
                 return
             dictated = find_note(turn.question) is not None
             decided = None if dictated else policy.decide(policy.own_words(turn.question))
-            if decided and (decided in policy.HARD or not self._tuned):
+            sure = decided in policy.HARD or policy.asks_for_person(policy.own_words(turn.question))
+            if decided and (sure or not self._tuned):
                 endings.decide(self._s, turn, decided)
                 return
             turn.leaning = decided
