@@ -21,7 +21,7 @@ Reply = Mapping[str, Any]
 Names = Mapping[tuple[str, str], tuple[str, str]]
 
 # The product keeps a handful of absurd quantities aside that the protocol keeps: hence no zero.
-TOLERANCE = 0.005
+TOLERANCE = 0.0001
 
 _QUANTITIES = {
     "spend": "sum(amount)",

@@ -192,9 +192,13 @@ def _figures(text: str, cited: str, place: str) -> list[str]:
 
 def _signed(answer: str, facts: str) -> list[str]:
     """Percents that the answer takes away and no fact does; the dash of a range is no sign."""
-    form = r"(?<![\w%.–-])(?<![–-] )[-−]\s*(\d[\d,.]*\s*[%％])"
+    form = r"(?<![A-Za-z0-9_%％.–-])(?<![–-] )[-−]\s*(\d[\d,.]*\s*[%％])"
     told = {found.replace(" ", "") for found in re.findall(form, facts)}
-    return [f"-{said} has a sign that no fact has" for said in re.findall(form, answer) if said.replace(" ", "") not in told]
+    return [
+        f"-{said} has a sign that no fact has"
+        for said in re.findall(form, answer)
+        if said.replace(" ", "") not in told
+    ]
 
 
 def counts(text: str) -> Iterator[tuple[Written, str]]:
