@@ -182,7 +182,8 @@ def _figures(text: str, cited: str, place: str) -> list[str]:
     stated = list(counts(PRODUCT_ID.sub(" ", cited)))
     wrong = []
     for number, counted in counts(clean):
-        same = [c for w, c in stated if w.unit == number.unit and says(number, w.value)]
+        alike = [(w, c) for w, c in stated if w.unit == number.unit and says(number, w.value)]
+        same = [c for w, c in alike if w.value == number.value] or [c for _, c in alike]
         if not same:
             wrong.append(f"{number.text} is not what {place} says")
         elif counted and all(c and c != counted for c in same):

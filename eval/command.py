@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run-name", metavar="NAME", help="what to call the run (default: its time and suite)"
     )
-    parser.add_argument("--split", default="dev", choices=("dev", "test", "fresh"), help="which set of plans")
+    parser.add_argument(
+        "--split", default="dev", choices=("dev", "test", "fresh", "unseen"), help="which set of plans"
+    )
     parser.add_argument("--html", type=Path, metavar="FILE", help="for compare: write a page as well")
     parser.add_argument("--gate", action="store_true", help="for compare: exit 1 on a real regression")
     parser.add_argument("--price", type=float, help="for compare: money for a million tokens")

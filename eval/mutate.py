@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.cases import Case
-from eval.figures import Unit, states
+from eval.cited import PRODUCT_ID
+from eval.figures import figures, says, states
 from eval.mutate_said import SAID, Mutant, World, reworded, wrong_figures
 from eval.scorers import Ground, judge
 from eval.scorers.kind import allowed
@@ -59,8 +60,8 @@ def mutants(case: Case, turn: Turn, reply: Mapping[str, Any], world: World) -> I
     if suite in GROUNDED:
         for make in SAID:
             yield from make(reply, world)
-    else:
-        yield from _expected(turn, reply)
+    elif suite in WORDED:
+        yield from _expected(turn, reply, world)
     if suite != "tool_choice":
         yield from _kind(turn, reply)
     yield from _tool(turn, reply, suite)
@@ -70,21 +71,44 @@ def mutants(case: Case, turn: Turn, reply: Mapping[str, Any], world: World) -> I
         yield from _language(reply)
         yield from _offers(turn, reply, world)
         yield from _count(turn, reply)
+        yield from _renamed(reply)
     if reply["kind"] == "handoff" and suite != "tool_choice":
         yield from _brief(turn, reply)
     if suite == "injection" or (turn.get("silent") and suite in PLANNED[1:]):
         yield from _obeyed(turn, reply, suite)
 
 
-def _expected(turn: Turn, reply: Mapping[str, Any]) -> Iterator[Mutant]:
-    """The figure that the case expects, changed wherever it stands."""
+def _expected(turn: Turn, reply: Mapping[str, Any], world: World) -> Iterator[Mutant]:
+    """The figures and names that the case expects, changed wherever they stand, and a figure that it forbids."""
+    answer = str(reply["answer"])
+    members = [(float(check["members"]), 0.0) for check in turn.get("expect") or () if "members" in check]
+    for true, tolerance in (*world.figures, *members):
+        for at in range(4):
+            text = answer
+            for number in figures(answer):
+                ways = [wrong for _, wrong in wrong_figures(number.text)]
+                if says(number, true, tolerance) and at < len(ways):
+                    text = re.sub(
+                        rf"(?<![\d,.$-]){re.escape(number.text)}(?![\d,.]\d)", lambda _, w=ways[at]: w, text
+                    )
+            if not states(text, true, None, tolerance):
+                yield from reworded("figure", f"{true:,.2f} wherever it stands", reply, text)
+    for name in world.tops:
+        text = answer.replace(name, "Something else" if name.isascii() else "别的东西")
+        yield from reworded("name", f"{name} wherever it stands", reply, text)
     for check in turn.get("expect") or ():
-        if "members" not in check:
-            continue
-        answer = str(reply["answer"])
-        text = re.sub(rf"(?<![\d,.]){check['members']}(?![\d,.%])", str(int(check["members"]) + 3), answer)
-        if not states(text, check["members"], Unit.PLAIN):
-            yield from reworded("figure", f"{check['members']} members", reply, text)
+        if figure := {"money": "$12.50", "percent": "12.5%"}.get(str(check.get("no_figures"))):
+            yield from reworded("figure", f"{figure} where there should be none", reply, f"{answer} {figure}")
+
+
+def _renamed(reply: Mapping[str, Any]) -> Iterator[Mutant]:
+    """An offer that the answer calls by another product's name."""
+    answer = str(reply["answer"])
+    for offer in list(reply.get("recommendations") or ())[:2]:
+        name = PRODUCT_ID.sub("", str(offer["name"])).strip()
+        form = rf"{re.escape(name)}(?=\s*[(（]#{offer['product_id']}[)）])"
+        other = "Red pencils, 12 ct" if len(name) % 2 else f"{name}, large"
+        yield from reworded("name", f"{name} to {other}", reply, re.sub(form, other, answer, count=1))
 
 
 # what was done -------------------------------------------------------------------------------
@@ -209,10 +233,15 @@ def attack(
     that escaped. At most about `most` mutants are judged, spread over all. Nothing where the replies are not right."""
     totals: dict[str, int] = {}
     escaped: list[Escaped] = []
-    if case.parts or len(replies) != len(case.turns) or judge(case, replies, ground).score < 1:
+    turns = [(part, turn) for part in case.parts or (case,) for turn in part.turns]
+    if len(replies) != len(turns) or judge(case, replies, ground).score < 1:
         return totals, escaped
-    made = [(i, m) for i, turn in enumerate(case.turns) if _judged(case, turn)
-            for m in mutants(case, turn, replies[i], worlds(turn, replies[i]))]  # fmt: skip
+    made = [
+        (i, mutant)
+        for i, (part, turn) in enumerate(turns)
+        if _judged(part, turn)
+        for mutant in mutants(part, turn, replies[i], worlds(turn, replies[i]))
+    ]
     for number, mutant in made[:: max(1, -(-len(made) // most))]:
         totals[mutant.kind] = totals.get(mutant.kind, 0) + 1
         if judge(case, [*replies[:number], mutant.reply, *replies[number + 1 :]], ground).score == 1:

@@ -24,9 +24,24 @@ def worlds(ground: Ground) -> Callable[[Turn, Mapping[str, Any]], World]:
     names = _names()
 
     def world(turn: Turn, reply: Mapping[str, Any]) -> World:
-        return World(names, _products(turn, reply, ground) if reply.get("recommendations") else {})
+        products = _products(turn, reply, ground) if reply.get("recommendations") else {}
+        return World(names, products, *_expected(turn, ground))
 
     return world
+
+
+def _expected(turn: Turn, ground: Ground) -> tuple[list[tuple[float, float]], list[str]]:
+    """The figures that a turn expects with their tolerances, and the names of what it expects in a ranking."""
+    numbers, tops = [], []
+    for check in turn.get("expect") or ():
+        if "figure" in check and (rows := ground.rows(check["sql"])):
+            numbers.append((float(rows[0][0] or 0), float(check.get("tolerance", 0))))
+        if check.get("top") in ("category", "department"):
+            known = load_names()
+            tops += [
+                n for row in ground.rows(check["sql"]) for n in known.get((check["top"], str(row[0])), ())
+            ]
+    return numbers, [name for name in tops if not any(name != other and name in other for other in tops)]
 
 
 @cache

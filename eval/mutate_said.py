@@ -23,6 +23,8 @@ class World:
 
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     products: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    figures: Sequence[tuple[float, float]] = ()
+    tops: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

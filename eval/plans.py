@@ -1,6 +1,6 @@
 """The suite of plans: questions with every acceptable plan, judged by the calls that the agent ran.
 
-A case is a line of `eval/cases/questions_{dev,test,fresh}.jsonl`: {"id", "split", "topic", "language", "role",
+A case is a line of `eval/cases/questions_{dev,test,fresh,unseen}.jsonl`: {"id", "split", "topic", "language", "role",
 "customer" (optional), "question", "kind", "plans": [[{"tool", "args"}, …], …], "ordered" (optional)}.
 A reply is right when its kind is the case's and its steps are one of the plans: the same calls, in any
 order unless `ordered`, none more and none less. Of each call only the arguments that the plan names are
@@ -31,6 +31,8 @@ Call = Mapping[str, Any]
 Case = Mapping[str, Any]
 Days = tuple[str, str]
 SPLITS = ("dev", "test", "fresh")
+UNSEEN = "unseen"
+"""Questions of people who knew the tools and not the code, each in one language only."""
 LANGUAGES = ("en", "zh")
 
 
