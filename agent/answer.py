@@ -163,11 +163,14 @@ def offers(traces: Sequence[Trace], language: Language) -> tuple[Offer, ...]:
         if trace.result is None or not trace.result.recommendations:
             continue
         for rec, fact in zip(trace.result.recommendations, trace.result.facts, strict=True):
-            name, reason = (
-                _RANKED.sub("", fact.text[language])
-                .rstrip(".。")
-                .split("：" if language == "zh" else ": ", 1)
+            told, between = (
+                _RANKED.sub("", fact.text[language]).rstrip(".。"),
+                "：" if language == "zh" else ": ",
             )
+            # a name may have a colon of its own ("Pies: tarts")
+            whole = (n for n in sorted(fact.names, key=len, reverse=True) if told.startswith(n + between))
+            name = next(whole, told.split(between, 1)[0])
+            reason = told[len(name + between) :]
             found.append(Offer(rec.product_id, name, rec.score, reason))
     return tuple(found)
 
