@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent import cues
+from agent.clauses import scoped
 from agent.links import Links
 from agent.subject import ENTITIES, MAX_CALLS, MAX_EACH, PSEUDO, Call, Found, Subject
 from tools import TOOLS
@@ -16,14 +17,15 @@ def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
     """Return the calls of a plan, each argument that code decides filled in, repeated calls once, and
     before each call those that find what it takes."""
     calls: list[Call] = []
-    for item in raw.get("calls", []):
+    items = raw.get("calls", [])
+    for item, part in zip(items, scoped(subject, len(items)), strict=True):
         name = item["tool"]
         if name in PSEUDO:
             calls.append(Call(name))
             continue
         if _asks_redeemers(item, subject):
-            name, item = "campaign", {}
-        for call in bound(TOOLS[name], {k: v for k, v in item.items() if k != "tool" and v}, subject):
+            name, item = "campaign", {"tool": name}
+        for call in bound(TOOLS[name], {k: v for k, v in item.items() if k != "tool" and v}, part):
             if call not in calls:
                 calls.append(call)
     real = [c for c in calls if c.tool not in PSEUDO]

@@ -35,8 +35,14 @@ def bind_plan(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
     items = list(raw.get("calls", []))
     if subject.described or not any(item.get("from") for item in items):
         if subject.described:  # what the wording describes has its finder already
-            items = [item for item in items if item.get("from")] or items
-        return bind({"calls": [{k: v for k, v in item.items() if k != "from"} for item in items]}, subject)
+            items = [
+                i for i in items if i.get("from") or found_by(i["tool"], i) not in subject.described
+            ] or items
+        plain = [{k: v for k, v in item.items() if k != "from"} for item in items]
+        # a call that was to take what another finds may lack it now
+        return [c for c in bind({"calls": plain}, subject) if c.tool in PSEUDO or _whole(c)] or [
+            Call("clarify")
+        ]
     calls: list[Call] = []
     finders: list[tuple[int, str]] = []
     for item in items[:MAX_CALLS]:

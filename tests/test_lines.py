@@ -113,3 +113,30 @@ def test_a_note_can_be_planned_where_its_words_are_not_told_apart(text: str):
 
 def _rest(call: tuple[str, dict[str, object]]) -> dict[str, object]:
     return {k: v for k, v in call[1].items() if k != "customer"}
+
+
+def test_a_call_that_lacks_what_it_requires_is_left_out():
+    calls = plan("What would you offer our best customer, and why?", "recommend", "explain_preference found")
+    assert "explain_preference" not in [tool for tool, _ in calls]
+    assert calls[-1][0] == "recommend"
+
+
+def test_a_threshold_and_a_later_period_belong_to_their_own_clause():
+    first, second = plan(
+        "How many customers spent over $50, and how much did we take in June?",
+        "measure spend customer",
+        "measure spend none",
+    )
+    assert first[1]["amount"]["low"] == 50  # type: ignore[index]
+    assert "start" not in first[1]
+    assert "amount" not in second[1]
+    assert str(second[1]["start"]).endswith("-06-01")
+
+
+def test_an_earlier_period_holds_for_what_follows():
+    calls = plan(
+        "In June, how much did we take, and how many customers came?",
+        "measure spend none",
+        "measure customers none",
+    )
+    assert [str(args["start"])[-5:] for _, args in calls] == ["06-01", "06-01"]
