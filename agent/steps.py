@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from agent import acting, answer, conversation, cues, endings, lines, policy, prose, verify
 from agent.chains import bind_plan
 from agent.dictation import find_note
 from agent.errors import Cancelled, LLMError
-from agent.events import FactEvent, Grounding, Reply, Step, StepEvent, TokenEvent
+from agent.events import FactEvent, Grounding, Reply, Step, StepEvent, TokenEvent, Usage
 from agent.language import language_of
 from agent.plan import follows, without
 from agent.reading import read_question
@@ -93,12 +93,21 @@ class Steps:
                 endings.review(self._s, turn)
 
     def _raw_plan(self, turn: Turn, asking: Subject, failed: Trace | None = None) -> dict[str, Any]:
-        """Return a plan that keeps to the grammar; `failed` is a call that is to be replaced."""
-        planner = self._s.planner
-        if self._s.llm is None:
-            return planner.likeliest(asking, failed.tool if failed else "")
+        """Return a plan that keeps to the turn's grammar; `failed` is a call that is to be replaced."""
+        planner, barred = self._s.planner, failed.tool if failed else ""
         if self._tuned:
-            return self._plan_in_lines(turn, asking, failed)
+            found = self._plan_in_lines(turn, asking, barred)
+        elif self._s.llm is not None:
+            found = self._plan_in_objects(turn, asking, failed)
+        else:
+            found = None
+        return found or planner.likeliest(asking, barred)
+
+    def _plan_in_objects(self, turn: Turn, asking: Subject, failed: Trace | None) -> dict[str, Any] | None:
+        """Return the plan where the examples leave no doubt, else the model's among what the wording leaves open;
+        None where it has none."""
+        planner, llm = self._s.planner, self._s.llm
+        assert llm is not None
         schema = planner.grammar(asking)
         if failed is None and (sure := planner.certain(schema, asking)) is not None:
             return sure
@@ -107,37 +116,24 @@ class Steps:
             schema = without(schema, failed.tool)
             before += self._s.prompts.fill("plan_repair", tool=failed.tool, why=failed.again)
         messages = planner.messages(asking, before)
-        try:
-            raw, usage = self._s.llm.plan(
-                messages, schema, max_tokens=PLAN_TOKENS, cancel=turn.cancel, on_progress=_telling(turn)
-            )
-        except Cancelled:
-            raise
-        except LLMError:
-            turn.unserved = True
-            return planner.likeliest(asking, failed.tool if failed else "")
-        turn.spend(usage)
-        return raw if follows(raw, schema) else planner.likeliest(asking, failed.tool if failed else "")
+        raw = _of_model(turn, lambda: llm.plan(
+            messages, schema, max_tokens=PLAN_TOKENS, cancel=turn.cancel, on_progress=_telling(turn)
+        ))  # fmt: skip
+        return raw if raw and follows(raw, schema) else None
 
-    def _plan_in_lines(self, turn: Turn, asking: Subject, failed: Trace | None) -> dict[str, Any]:
-        """Return the plan of a model that was tuned to plan: a choice among all calls that can be made."""
+    def _plan_in_lines(self, turn: Turn, asking: Subject, barred: str) -> dict[str, Any] | None:
+        """Return the plan of a model that was tuned to plan, a choice among all calls that can be made; None where it
+        has none. barred: a tool that is out of the question."""
         planner, llm = self._s.planner, self._s.llm
         assert llm is not None
-        choices = planner.open_calls(asking, failed.tool if failed else "")
+        choices = planner.open_calls(asking, barred)
         messages = planner.tuned_messages(asking, conversation.before(asking, turn.memory, in_lines=True))
-        try:
-            text, usage = llm.text(
-                messages, schema=lines.schema(choices), max_tokens=PLAN_TOKENS, slot="plan",
-                cancel=turn.cancel, on_progress=_telling(turn),
-            )  # fmt: skip
-        except Cancelled:
-            raise
-        except LLMError:
-            turn.unserved = True
-            return planner.likeliest(asking, failed.tool if failed else "")
-        turn.spend(usage)
-        calls = lines.read(text, choices)
-        return {"calls": calls} if calls else planner.likeliest(asking, failed.tool if failed else "")
+        text = _of_model(turn, lambda: llm.text(
+            messages, schema=lines.schema(choices), max_tokens=PLAN_TOKENS, slot="plan",
+            cancel=turn.cancel, on_progress=_telling(turn),
+        ))  # fmt: skip
+        calls = lines.read(text, choices) if text else None
+        return {"calls": calls} if calls else None
 
     # 3 act ---------------------------------------------------------------------------------
     def act(self, turn: Turn) -> None:
@@ -292,6 +288,22 @@ class Steps:
             for citation, fact in zip(turn.draft.citations, turn.draft.facts, strict=True)
         ]
         return verify.Checked(sum(c.claims for c in found), sum(c.supported for c in found))
+
+
+T = TypeVar("T")
+
+
+def _of_model(turn: Turn, ask: Callable[[], tuple[T, Usage]]) -> T | None:
+    """Return what the model says, at the turn's cost; None, noted in the turn, where no model answers."""
+    try:
+        said, usage = ask()
+    except Cancelled:
+        raise
+    except LLMError:
+        turn.unserved = True
+        return None
+    turn.spend(usage)
+    return said
 
 
 def _telling(turn: Turn) -> Callable[[Mapping[str, str]], None]:
