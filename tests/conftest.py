@@ -8,6 +8,7 @@ import io
 import os
 import socket
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     objects that a cache still holds, and bury the summary."""
     if not _finished:
         return
+    warnings.simplefilter("ignore")  # other people's, of what they left open
     with contextlib.redirect_stderr(io.StringIO()):  # what is still open goes with the process
         atexit._run_exitfuncs()
     sys.stdout.flush()
