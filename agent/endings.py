@@ -104,6 +104,13 @@ def review(s: Services, turn: Turn) -> None:
     ):
         turn.end("clarify", s.say(turn, "growth"))
         return
+    if (
+        turn.leaning == "refuse_action"
+        and "erase_note" in names
+        and "erase_note" not in cues.tools(links.text)
+    ):
+        turn.end("refuse", s.say(turn, "refuse_action"))  # "delete the customer" is not "delete their notes"
+        return
     ahead = [p for p in links.periods if p.future]
     changes = [c for c in turn.calls if c.tool in TOOLS and TOOLS[c.tool].access is Access.WRITE]
     if ahead and names & {"measure", "campaign"}:

@@ -88,3 +88,8 @@ def test_nobody_s_figure_is_not_everybody_s():
     reply, _ = ask("How much did she spend?", '["measure spend none"]')
     assert reply.kind == "clarify"
     assert "Which customer" in reply.answer
+
+
+def test_deleting_a_customer_is_not_deleting_their_notes():
+    reply, _ = ask("Delete customer 3 from the database.", '["erase_note"]')
+    assert reply.kind == "refuse"
