@@ -28,6 +28,10 @@ _ELLIPSIS = re.compile(
 )
 _ELLIPSIS_END = re.compile(r"呢\W*$|\b(?:instead|too|as well)\W*$", re.IGNORECASE)
 _VERB = pattern("own_question")
+# "And January, how much?" asks the figure of the question before: the words say no more than that.
+_HOW_MUCH = re.compile(
+    r"\bhow\s+much(?:\s+(?:was|is)\s+(?:it|that))?\b|(?:[是又有]|卖了)?多少(?:钱)?", re.IGNORECASE
+)
 _ORDINAL = ((1, r"\b(?:first|1st|former)\b|第一|前者"), (2, r"\b(?:second|2nd)\b|第二"), (3, r"\b(?:third|3rd)\b|第三"),
             (4, r"\b(?:fourth|4th)\b|第四"), (0, r"\b(?:last|latter)\b|最后|后者"))  # fmt: skip
 _SHORT_WORDS, _SHORT_HAN = 7, 14
@@ -170,7 +174,7 @@ def follow_up(asked: Subject, memory: Memory) -> list[Call]:
     """Return the last calls with what a short follow-up names put in their place ("and 1228?").
     [] when the question is one of its own."""
     links, last = asked.links, memory.get("calls") or []
-    text = links.text
+    text = _HOW_MUCH.sub(" ", links.text) if links.periods and not links.customers else links.text
     leads = bool(_ELLIPSIS.search(text) or _ELLIPSIS_END.search(text))
     bare = links.any() and not _VERB.search(text) and is_short(text)
     if not last or not is_short(text) or not (leads or bare) or _VERB.search(text):

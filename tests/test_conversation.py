@@ -63,6 +63,22 @@ def test_the_same_question_about_another_thing_or_time(talk: Any):
     assert filters(reply) == {"customer": ["88"], "category": ["WINE"]}
 
 
+@pytest.mark.parametrize("follow", ["And May, how much?", "五月是多少？"])
+def test_a_bare_how_much_of_another_month_is_of_the_same_thing(talk: Any, follow: str):
+    ask = talk(SPEND)
+    ask("How much did customers spend on milk in June?")
+    reply = ask(follow)
+    assert filters(reply) == {"category": ["MILK"]}
+    assert reply.steps[0].args["start"] == "2024-05-01"
+
+
+@pytest.mark.parametrize("follow", ["What goes with it?", "说说第二位顾客的情况"])
+def test_a_question_of_its_own_does_not_repeat_the_last_figure(talk: Any, follow: str):
+    ask = talk(SPEND, {"calls": [{"tool": "profile"}]})
+    ask("How much did customers spend on milk in June?")
+    assert [step.tool for step in ask(follow).steps] != ["measure"]
+
+
 @pytest.mark.parametrize(
     ("question", "answer"),
     [

@@ -123,6 +123,8 @@ def test_ids_that_do_not_exist(text: str, kind: str, written: str):
         ("各推荐一款商品", [1], []),
         ("每人推荐一个", [1], []),
         ("一人一款", [1], []),
+        ("any cheese will do - just one.", [1], []),
+        ("随便哪款奶酪，一款就行", [1], []),
         ("give me one product", [], []),
         ("which one is best", [], []),
         ("推荐一款商品", [], []),
@@ -244,7 +246,7 @@ def test_attributes(text: str, attributes: dict[str, list[str]]):
 
 @pytest.mark.parametrize(
     ("text", "modifiers"),
-    [("something they never bought", {"new_only"}), ("没买过的奶酪", {"new_only"}), ("the least popular", {"ascending"}),
+    [("something they never bought", {"new_only"}), ("which products are new to 12?", {"new_only"}), ("没买过的奶酪", {"new_only"}), ("the least popular", {"ascending"}),
      ("销量最低的品类", {"ascending"}), ("最常买的", set())],
 )  # fmt: skip
 def test_modifiers(text: str, modifiers: set[str]):
