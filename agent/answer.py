@@ -115,20 +115,22 @@ class NextStep:
 def next_steps(
     prompts: Prompts, traces: Sequence[Trace], complaint: bool, language: Language
 ) -> list[NextStep]:
-    """Return the steps of prompts/advice.yaml that suit the last result that has any."""
+    """Return the steps of prompts/advice.yaml that suit the last result that has any; where something
+    went wrong, those that are meant for it alone."""
     for trace in reversed(traces):
         result = trace.result
         if result is None or not result.facts:
             continue
         cases = result.cases | ({"complaint"} if complaint else set())
         slots = {name: text[language] for name, text in result.slots.items()}
-        found = []
+        found, owed = [], []
         for step in prompts.advice().get(trace.tool, ()):
             wanted = {f for _, f, _, _ in string.Formatter().parse(step[language]) if f}
             if step.get("when", "") in {"", *cases} and wanted <= slots.keys():
-                found.append(NextStep(trace.tool, step[language].format(**slots)))
-        if found:
-            return found
+                told = owed if step.get("when") == "complaint" else found
+                told.append(NextStep(trace.tool, step[language].format(**slots)))
+        if found or owed:
+            return owed or found
     return []
 
 

@@ -261,3 +261,20 @@ def test_what_it_does_not_do_is_refused_before_any_model(question: str, said: st
     assert reply.kind == "refuse"
     assert said in reply.answer
     assert reply.usage.llm_calls == 0
+
+
+@pytest.mark.parametrize(
+    ("question", "sorry"),
+    [
+        ("Customer 88 complained about the milk. What could we offer her?", "Apologise first"),
+        ("88号顾客投诉牛奶变质，可以推荐什么？", "致歉"),
+    ],
+)
+def test_an_offer_after_a_complaint_begins_with_an_apology(question: str, sorry: str):
+    agent = Agent(corner.shop(), None, llm=ScriptedLLM([{"calls": [{"tool": "recommend"}]}]))  # type: ignore[arg-type]
+    try:
+        reply = agent.ask(question)
+    finally:
+        agent.close()
+    assert [step.tool for step in reply.steps] == ["recommend"]
+    assert sorry in reply.answer
