@@ -36,6 +36,7 @@ _ORDINAL = ((1, r"\b(?:first|1st|former)\b|第一|前者"), (2, r"\b(?:second|2n
             (4, r"\b(?:fourth|4th)\b|第四"), (0, r"\b(?:last|latter)\b|最后|后者"))  # fmt: skip
 _SHORT_WORDS, _SHORT_HAN = 7, 14
 _LISTED_EN, _LISTED_ZH = pattern("listed_place_en"), pattern("listed_place_zh")
+_OTHER_OFFERS = pattern("other_offers")
 _EACH, _AGREES, _DECLINES = pattern("each_of_them"), pattern("agrees"), pattern("declines")
 _PLACES = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": 0,
            "一": 1, "二": 2, "三": 3, "四": 4, "五": 5}  # fmt: skip
@@ -45,6 +46,7 @@ STANDS_FOR = {"customer": ("customer", "顾客"), "category": ("the category", "
               "campaign": ("the campaign", "该活动"), "segment": ("the segment", "该分群")}  # fmt: skip
 """What a question says in place of a thing that is known without its name, in English and in Chinese."""
 KEPT_FOUND = 10
+KEPT_OFFERED, KEPT_OFFERED_TO = 40, 5
 """How many of the things that an answer listed can be pointed to later."""
 
 
@@ -57,6 +59,7 @@ class Memory(TypedDict, total=False):
     things: dict[str, list[str]]
     found: dict[str, list[str]]
     calls: list[dict[str, Any]]
+    offered: dict[str, list[str]]  # customer -> products offered in this session
     pending: dict[str, Any] | None
 
 
@@ -207,6 +210,19 @@ def _changed(call: Call, asked: Subject) -> Call | None:
     return Call(call.tool, args) if changed else None
 
 
+def without_offered(calls: Sequence[Call], text: str, memory: Memory) -> list[Call]:
+    """Return the calls, with what was offered to a customer before left out where other offers are asked for."""
+    if not _OTHER_OFFERS.search(text):
+        return list(calls)
+    offered = memory.get("offered", {})
+    return [
+        Call(call.tool, {**call.args, "exclude": before})
+        if call.tool == "recommend" and (before := offered.get(str(call.args.get("customer"))))
+        else call
+        for call in calls
+    ]
+
+
 _SAME_SIDE = ("category", "department", "type", "product", "brand")
 
 
@@ -252,6 +268,11 @@ def remembered(question: str, language: Language, asked: Subject, traces: Sequen
         for kind in ("category", "segment", "campaign", "product"):
             if isinstance(call.args.get(kind), str):
                 things.setdefault(kind, [call.args[kind]])
+    offered = {k: list(v) for k, v in memory.get("offered", {}).items()}
+    for trace in traces:
+        if trace.tool == "recommend" and trace.result:
+            told = offered.setdefault(str(trace.args["customer"]), [])
+            told += [p for p in trace.result.found.get("product", ()) if p not in told]
     named = [str(c.args["customer"]) for c in calls if isinstance(c.args.get("customer"), str)]
     return Memory(
         question=question,
@@ -260,5 +281,6 @@ def remembered(question: str, language: Language, asked: Subject, traces: Sequen
         things=things or memory.get("things", {}),
         found=found or memory.get("found", {}),
         calls=[{"tool": c.tool, "args": c.args} for c in calls] or memory.get("calls", []),
+        offered={k: v[-KEPT_OFFERED:] for k, v in list(offered.items())[-KEPT_OFFERED_TO:]},
         pending=pending,
     )

@@ -133,10 +133,18 @@ class Shop:
 
     # recommendations -----------------------------------------------------------------------
     def recommend(
-        self, customer_id: str, n: int = 5, category: str | None = None, new_only: bool = False
+        self,
+        customer_id: str,
+        n: int = 5,
+        category: str | None = None,
+        new_only: bool = False,
+        exclude: Sequence[str] = (),
     ) -> list[v.Recommendation]:
+        """Up to n products, best first; `exclude` holds product ids to leave out. Raises Unknown."""
         self._known(customer_id)
-        return self._recommenders.recommend(customer_id, n=n, category=category, new_only=new_only)
+        return self._recommenders.recommend(
+            customer_id, n=n, category=category, new_only=new_only, exclude=exclude
+        )
 
     def audience(
         self,

@@ -80,6 +80,21 @@ def test_a_question_of_its_own_does_not_repeat_the_last_figure(talk: Any, follow
 
 
 @pytest.mark.parametrize(
+    "follow", ["Not these. Anything else for customer 88?", "这些都不行，再给88号推荐别的"]
+)
+def test_what_was_turned_down_is_not_offered_again(talk: Any, follow: str):
+    ask = talk()
+    first = ask("Recommend two products for customer 88")
+    other = ask(follow)
+    before = {offer.product_id for offer in first.recommendations}
+    assert before
+    assert other.recommendations
+    assert not before & {offer.product_id for offer in other.recommendations}
+    again = ask("Recommend two products for customer 88")
+    assert {offer.product_id for offer in again.recommendations} == before
+
+
+@pytest.mark.parametrize(
     ("question", "answer"),
     [
         ("What should we offer her?", "88"),

@@ -34,9 +34,10 @@ class RecommendTool:
         customer, category = args["customer"], args.get("category")
         wanted = min(int(args.get("n") or 5), 20)
         new_only = bool(args.get("new_only", False))
-        found = shop.recommend(customer, n=wanted, category=category, new_only=new_only)
+        exclude = tuple(args.get("exclude", ()))  # set by the conversation, never by a plan
+        found = shop.recommend(customer, n=wanted, category=category, new_only=new_only, exclude=exclude)
         if not found:
-            raise CannotDo(_nothing(shop, customer, category, new_only))
+            raise CannotDo(_nothing(shop, customer, category, new_only, bool(exclude)))
         facts = tuple(_fact(shop, customer, rank, rec) for rank, rec in enumerate(found, 1))
         slots = {place: _plain(shop, rec) for place, rec in zip(("first", "second"), found, strict=False)}
         cases = {"new" if new_only else found[0].reason, "two" if len(found) > 1 else "one"}
@@ -63,10 +64,12 @@ def _plain(shop: Shop, rec: Recommendation) -> Mapping[str, str]:
     return both(en=name, zh=name)
 
 
-def _nothing(shop: Shop, customer: str, category: str | None, new_only: bool) -> Mapping[str, str]:
+def _nothing(
+    shop: Shop, customer: str, category: str | None, new_only: bool, more: bool
+) -> Mapping[str, str]:
     inside = names.category(shop, category) if category else None
-    en = f" in {inside.en}" if inside else ""
-    zh = f"{inside.zh}中" if inside else ""
+    en = (" else" if more else "") + (f" in {inside.en}" if inside else "")
+    zh = (f"{inside.zh}中" if inside else "") + ("再也" if more else "")
     if new_only:
         return both(en=f"There is nothing{en} to recommend to customer {customer} that they have not bought before.",
                     zh=f"{zh}没有可以推荐给{customer}号顾客的、从未买过的商品。")  # fmt: skip

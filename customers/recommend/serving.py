@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import duckdb
@@ -38,14 +39,22 @@ class Recommenders:
 
     # recommendations -----------------------------------------------------------------------
     def recommend(
-        self, customer_id: str, n: int = 5, category: str | None = None, new_only: bool = False
+        self,
+        customer_id: str,
+        n: int = 5,
+        category: str | None = None,
+        new_only: bool = False,
+        exclude: Sequence[str] = (),
     ) -> list[v.Recommendation]:
-        """Return up to `n` products, best first. Among the first five no two are of one product
-        type, unless a category is given or nothing else is left."""
+        """Return up to `n` products, best first, none of `exclude`. Among the first five no two are of
+        one product type, unless a category is given or nothing else is left."""
         customer = self._customer(customer_id)
         within = None if category is None else self._category(category)
         _positive(n)
         product, score = self._ranked(customer, within, new_only)
+        if exclude:
+            kept = ~np.isin(self._k.catalogue.products[product], list(exclude))
+            product, score = product[kept], score[kept]
         if category is None:
             chosen = _spread(product, self._k.catalogue.types, n)
             product, score = product[chosen], score[chosen]
