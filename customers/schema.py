@@ -25,7 +25,10 @@ class EventKind(StrEnum):
 
 
 # Column -> Ibis type. `amount` is the money of the line after the shop's own discount,
-# `discount` the money taken off (>= 0); `text` a search query, a review or an inquiry.
+# `discount` the money taken off (>= 0); `text` a search query, a review or an inquiry; `source`
+# what the event came from: a file's or table's name, "push", "complete-journey"; one that starts
+# with "simulated" marks simulated events. `event_id` is the kind with the source's own id, or with
+# a fingerprint of the event's values, so that the same event from another file is known again.
 EVENTS = {
     "event_id": "string",
     "kind": "string",
@@ -40,10 +43,12 @@ EVENTS = {
     "campaign_id": "string",
     "rating": "float64",
     "text": "string",
+    "source": "string",
 }
 
 # `department`, `category`, `type` and `brand` are keys into `names`; `price` is the median unit
-# price paid, filled in by cleaning where the source has none.
+# price paid where `listed_price`, the price that a product file gives, is null. `source` is the
+# product file that listed it last, null where only events speak of the product.
 PRODUCTS = {
     "product_id": "string",
     "name": "string",
@@ -54,6 +59,8 @@ PRODUCTS = {
     "manufacturer": "string",
     "size": "string",
     "price": "float64",
+    "listed_price": "float64",
+    "source": "string",
 }
 
 # What a key is called, by kind: "department", "category", "type", "brand", "attribute",
@@ -108,6 +115,27 @@ SHOP = {
     "source": "string",
 }
 
+# One row a file (or table, or batch) brought in, in order. A file whose `sha256` and `mapping` are
+# those of an earlier load is not read again. `rows_read` is `rows_new` + `rows_repeated` (events
+# that an earlier load brought already) + `rows_rejected`.
+LOADS = {
+    "load_id": "int64",
+    "at": "timestamp",
+    "source": "string",
+    "path": "string",
+    "sha256": "string",
+    "bytes": "int64",
+    "rows_read": "int64",
+    "rows_new": "int64",
+    "rows_repeated": "int64",
+    "rows_rejected": "int64",
+    "mapping": "string",
+}
+
+# What was put back after cleaning had kept it aside: `rule` no longer holds for it. `row` is the row of
+# `rejected`; for the rule "robot" it is the customer.
+WAIVED = {"rule": "string", "source": "string", "row": "string"}
+
 TABLES = {
     "events": EVENTS,
     "products": PRODUCTS,
@@ -120,4 +148,6 @@ TABLES = {
     "rejected": REJECTED,
     "quality": QUALITY,
     "shop": SHOP,
+    "loads": LOADS,
+    "waived": WAIVED,
 }

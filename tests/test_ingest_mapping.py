@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from customers.errors import BadInput
 from customers.ingest import headers
-from customers.ingest.mapping import FIELDS_OF, FileMapping, Mapping, guess_mapping, match_columns
+from customers.ingest.file_mapping import FIELDS_OF, FileMapping
+from customers.ingest.guessing import match_columns
+from customers.ingest.mapping import Mapping, guess_mapping
 from customers.schema import EventKind
 
 DATA = Path(__file__).parent / "data"

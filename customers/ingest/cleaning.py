@@ -17,6 +17,9 @@ import ibis
 from customers.stores.events import Column, EventStore, Table
 
 DROPPED, REPAIRED, NOTED = "dropped", "repaired", "noted"
+# Not kept because it is there already; said, but not kept aside.
+REPEATED = "repeated"
+REPEATED_REASON = ("row that an earlier load brought already", "此前已载入的行")
 EXAMPLES = 3
 
 # A quantity this many robust standard deviations above its category's median (both in log) is
@@ -131,8 +134,8 @@ def clean(
         if rule.action != DROPPED:
             hit = rule.broken(tagged).fill_null(False) & tagged.rule.isnull()
         examples = _examples(tagged.filter(hit), show) if found else "[]"
-        reasons = _reasons(rule, found, broken[rule.name])
-        report.findings.append(Finding(source, rule.name, *reasons, rule.action, found, of_rows, examples))
+        words = reasons(rule, found, broken[rule.name])
+        report.findings.append(Finding(source, rule.name, *words, rule.action, found, of_rows, examples))
     report.add_kept(source, kept_rows, of_rows)
     if of_rows > kept_rows:
         aside = dropped.select(source=ibis.literal(source), rule=dropped.rule, row=as_json(dropped, show))
@@ -140,7 +143,7 @@ def clean(
     return kept.drop("rule")
 
 
-def _reasons(rule: Rule, filed: int, broken: int) -> tuple[str, str]:
+def reasons(rule: Rule, filed: int, broken: int) -> tuple[str, str]:
     """The rule's reasons, with the rows that break it but were filed under an earlier rule."""
     if rule.action != DROPPED or broken <= filed:
         return rule.reason_en, rule.reason_zh
@@ -180,14 +183,21 @@ def _examples(broke: Table, show: Shown) -> str:
     )
 
 
-def add_malformed(store: EventStore, report: Report, source: str, lines: Sequence[str]) -> None:
-    """File lines that could not be split into the header's columns; call it after `clean`.
+def add_malformed(store: EventStore, report: Report, source: str, lines: Sequence[str]) -> int:
+    """File lines that could not be split into columns; call it after the source's rows were filed.
 
-    The source's rows read then count these lines as well.
+    The source's rows read then count these lines as well. Returns how many of them an earlier load
+    kept aside already; they are not kept aside again.
     """
-    aside = [{"source": source, "rule": "malformed_line", "row": json.dumps(line)} for line in lines]
-    store.append("rejected", ibis.memtable(aside))
-    examples = json.dumps(list(lines[:EXAMPLES]), ensure_ascii=False)
+    known: set[str] = set()
+    if "rejected" in store.tables():
+        query = "SELECT row FROM rejected WHERE source = ? AND rule = 'malformed_line'"
+        known = {row for (row,) in store.backend.con.execute(query, [source]).fetchall()}
+    texts = [json.dumps(line, ensure_ascii=False) for line in lines]
+    aside = [{"source": source, "rule": "malformed_line", "row": text} for text in texts if text not in known]
+    if aside:
+        store.append("rejected", ibis.memtable(aside))
+    examples = json.dumps([json.loads(row["row"]) for row in aside[:EXAMPLES]], ensure_ascii=False)
     report.findings = [
         replace(f, of_rows=f.of_rows + len(lines), rows=f.rows + (len(lines) if f.rule == "read" else 0))
         if f.source == source
@@ -195,8 +205,12 @@ def add_malformed(store: EventStore, report: Report, source: str, lines: Sequenc
         for f in report.findings
     ]
     of_rows = next(f.of_rows for f in report.findings if f.source == source)
-    reason = "line does not have the header's number of columns", "行的列数与表头不符"
-    report.findings.append(Finding(source, "malformed_line", *reason, DROPPED, len(lines), of_rows, examples))
+    again = len(lines) - len(aside)
+    if again:
+        report.add(source, REPEATED, *REPEATED_REASON, REPEATED, again, of_rows)
+    reason = "line cannot be split into the columns that the file has", "该行无法拆分为文件的各列"
+    report.findings.append(Finding(source, "malformed_line", *reason, DROPPED, len(aside), of_rows, examples))
+    return again
 
 
 def duplicated(rows: Table, keys: Sequence[str]) -> Table:
@@ -206,16 +220,17 @@ def duplicated(rows: Table, keys: Sequence[str]) -> Table:
     return rows.mutate(duplicate=position > 0)
 
 
-def with_quantity_score(rows: Table, group: str, valid: Column) -> Table:
+def with_quantity_score(rows: Table, group: str, valid: Column, sample: Table | None = None) -> Table:
     """Add `quantity_score`: robust standard deviations of log quantity above the group's median.
 
     Median and median absolute deviation (times 1.4826, as for a normal distribution; Rousseeuw &
     Croux 1993) come from the `valid` rows with a positive quantity; the deviation is at least
-    log 2. Null where the quantity is not positive.
+    log 2. Null where the quantity is not positive. A `sample` of the rows may stand for all of them
+    in finding median and deviation.
     """
-    ground = rows.filter(valid & (rows.quantity > 0)).select(
-        fence_group=rows[group].fill_null(""), log_quantity=rows.quantity.log()
-    )
+    ground = rows if sample is None else sample
+    ground = ground.filter(valid & (ground.quantity > 0))
+    ground = ground.select(fence_group=ground[group].fill_null(""), log_quantity=ground.quantity.log())
     centre = ground.group_by("fence_group").agg(centre=ground.log_quantity.median())
     around = ground.join(centre, "fence_group")
     spread = around.group_by("fence_group").agg(

@@ -193,6 +193,7 @@ def purchases(store: EventStore, report: Report, sources: Sources, product_rows:
         discount=rows.retail_disc.abs() + rows.coupon_disc.abs() + rows.coupon_match_disc.abs(),
         basket_id=rows.basket_id,
         store_id=rows.store_id,
+        source=ibis.literal("complete-journey"),
     )
     store.write("events", purchase.order_by("customer_id", "ts", "event_id"))
     _write_products(store, rows, product_rows)

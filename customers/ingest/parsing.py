@@ -5,7 +5,9 @@ Each function returns null where the text says nothing or cannot be read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import sys
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import ibis
@@ -14,6 +16,11 @@ from customers.stores.events import Column, Table
 
 MISSING = ("", "nan", "none", "null", "n/a", "na", "nat", "<na>", "-", "\\n", "无", "空", "未知", "unknown")
 
+# A text that `filled` or `identifier` would change.
+UNTIDY = r"^\s|\s$|^\d+\.0$|^(?i:" + "|".join(re.escape(word) for word in MISSING) + ")$"
+
+_WHOLE = r"^(\d+)\.0$"
+_OWED = r"^\((.*)\)$"
 PLAIN_NUMBER = r"^-?\d{1,15}(\.\d{1,15})?$"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _CLOCK = r"(?:\D+?(\d{1,2})[:时点](\d{1,2})(?:[:分](\d{1,2}))?)?"
@@ -21,6 +28,13 @@ _YEAR_FIRST = r"^(\d{4})\D{1,2}(\d{1,2})\D{1,2}(\d{1,2})" + _CLOCK
 _COMPACT = r"^(\d{4})(\d{2})(\d{2})(?:\D?(\d{2}):?(\d{2}):?(\d{2})?)?$"
 _YEAR_LAST = r"^(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})" + _CLOCK
 PLAIN_TIME = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}:\d{2}(\.\d+)?)?$"
+_RATING = r"^(?:[^\d\-+.,]*[^\d\-+.,A-Za-z])?([+-]?\d+(?:[.,]\d+)?)\s*(?:(?:[/／]|(?i:out )?(?i:of))\s*\d+)?[^\d/]*$"
+_STAR_WORDS = {
+    n: f"^({english}|{chinese})[ -]?(stars?|星|星级|分)$"
+    for n, (english, chinese) in enumerate(
+        zip("zero one two three four five".split(), "零一二三四五", strict=True)
+    )
+}
 _OFFSET = r"\d:\d\d(?::\d\d(?:\.\d+)?)? ?([+-])(\d{2}):?(\d{2})?$"
 
 
@@ -32,16 +46,37 @@ def filled(text: Column) -> Column:
 
 def identifier(text: Column) -> Column:
     """An id as text; a whole number that came as a float ("12.0") loses its ending."""
-    return filled(text).re_replace(r"^(\d+)\.0$", r"\1")
+    told = filled(text)
+    # Engines write a group in a replacement differently, but extract it alike.
+    return ibis.ifelse(told.re_search(_WHOLE), told.re_extract(_WHOLE, 1), told)
 
 
 def number(text: Column, decimal: str) -> Column:
     """A number, currency signs and thousands separators taken off; "(5)" is -5."""
-    bare = filled(text).re_replace(r"[\s¥￥$€£元%]|[A-Z]{3}", "").re_replace(r"^\((.*)\)$", r"-\1")
+    unsigned = filled(text).re_replace(r"[\s¥￥$€£元%]|[A-Z]{3}", "")
+    owed: Column = ibis.literal("-") + unsigned.re_extract(_OWED, 1)
+    bare: Column = ibis.ifelse(unsigned.re_search(_OWED), owed, unsigned)
     bare = bare.replace(".", "").replace(",", ".") if decimal == "," else bare.replace(",", "")
     good: Column = ibis.ifelse(bare.re_search(_NUMBER), bare, ibis.null("string"))
     found = good.try_cast("float64")
-    return ibis.ifelse(found.isinf(), ibis.null("float64"), found)
+    return ibis.ifelse(found.abs() <= sys.float_info.max, found, ibis.null("float64"))
+
+
+def rating(text: Column) -> Column:
+    """A number of stars or points: "4", "4.5 stars", "4/5" (4), "评分:4星", "四星", "★★★★☆" (4)."""
+    value = filled(text)
+    said = value.re_extract(_RATING, 1).replace(",", ".").try_cast("float64")
+    stars = value.length() - value.replace("★", "").length()
+    drawn: Column = ibis.ifelse(value.re_search(r"^[★☆]+$"), stars.cast("float64"), ibis.null("float64"))
+    words = [(value.lower().re_search(word), ibis.literal(float(n))) for n, word in _STAR_WORDS.items()]
+    return ibis.coalesce(said, drawn, ibis.cases(*words, else_=ibis.null("float64")))
+
+
+def joined(texts: Sequence[Column]) -> Column:
+    """Several texts as one, a line each; null where all are missing."""
+    end: Column = ibis.literal("\n")
+    lines = end.join([filled(text).fill_null("") for text in texts])
+    return filled(lines.re_replace(r"\n+", "\n"))
 
 
 def readings(texts: Table, careful: Callable[[Column], Column], plain: str | None, kind: str) -> Table:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from customers.ingest.cleaning import DROPPED, NOTED, REPAIRED
+from customers.ingest.cleaning import DROPPED, NOTED, REPAIRED, REPEATED
 from customers.stores.events import EventStore, open_store
 
 _WORDS = {
@@ -23,6 +23,7 @@ _WORDS = {
         DROPPED: "kept aside",
         REPAIRED: "repaired",
         NOTED: "kept, noted",
+        REPEATED: "there already",
     },
     "zh": {
         "title": "读入了什么,结果如何",
@@ -35,18 +36,20 @@ _WORDS = {
         DROPPED: "剔除留存",
         REPAIRED: "已修复",
         NOTED: "保留并注明",
+        REPEATED: "此前已有",
     },
 }
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One source of the report; `kept` + `dropped` is `read`."""
+    """One source of the report; `kept` + `dropped` + `repeated` (there already) is `read`."""
 
     source: str
     read: int
     kept: int
     dropped: int
+    repeated: int = 0
 
     @property
     def share_dropped(self) -> float:
@@ -75,19 +78,22 @@ class RuleRow:
 def sources(store: EventStore) -> list[SourceRow]:
     """Return every source with its rows read, kept and kept aside, the largest first."""
     read: dict[str, int] = {}
-    dropped: dict[str, int] = {}
+    gone: dict[tuple[str, str], int] = {}
     for row in _rows(store):
         if row.rule == "read":
             read[row.source] = row.rows
-        elif row.action == DROPPED:
-            dropped[row.source] = dropped.get(row.source, 0) + row.rows
-    found = [SourceRow(s, n, n - dropped.get(s, 0), dropped.get(s, 0)) for s, n in read.items()]
+        elif row.action in (DROPPED, REPEATED):
+            gone[row.source, row.action] = gone.get((row.source, row.action), 0) + row.rows
+    found = []
+    for source, rows in read.items():
+        dropped, repeated = gone.get((source, DROPPED), 0), gone.get((source, REPEATED), 0)
+        found.append(SourceRow(source, rows, rows - dropped - repeated, dropped, repeated))
     return sorted(found, key=lambda row: (-row.read, row.source))
 
 
 def rules(store: EventStore) -> list[RuleRow]:
     """Return the rules that rows broke: by source, dropped before repaired before noted, most first."""
-    order = {DROPPED: 0, REPAIRED: 1, NOTED: 2}
+    order = {DROPPED: 0, REPAIRED: 1, NOTED: 2, REPEATED: 3}
     place = {row.source: number for number, row in enumerate(sources(store))}
     broken = [row for row in _rows(store) if row.rows and row.rule not in ("read", "kept")]
     return sorted(broken, key=lambda r: (place.get(r.source, len(place)), order[r.action], -r.rows, r.rule))
@@ -131,13 +137,13 @@ def _opening(store: EventStore, words: dict) -> str:
 
 
 def _source_cells(row: SourceRow) -> tuple[str, ...]:
-    return row.source, f"{row.read:,}", f"{row.kept:,}", f"{row.dropped:,}", _percent(row.share_dropped)
+    return row.source, f"{row.read:,}", f"{row.kept:,}", f"{row.dropped:,}", percent(row.share_dropped)
 
 
 def _rule_cells(row: RuleRow, words: dict, language: str) -> tuple[str, ...]:
     reason = row.reason_zh if language == "zh" else row.reason_en
     example = _first_example(row.examples)
-    return row.source, row.rule, reason, words[row.action], f"{row.rows:,}", _percent(row.share), example
+    return row.source, row.rule, reason, words[row.action], f"{row.rows:,}", percent(row.share), example
 
 
 def _first_example(examples: str, width: int = 90) -> str:
@@ -148,7 +154,8 @@ def _first_example(examples: str, width: int = 90) -> str:
     return f"`{shown.replace('`', ' ')}`" if shown else ""
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Return a share (0..1) as people read it; one that is not quite zero is "<0.01%"."""
     return f"{share:.2%}" if share == 0 or share >= 0.0001 else "<0.01%"
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from customers.errors import BadInput
+from customers.ingest import parsing
 from customers.stores.events import EventStore, Table
 
 FORMATS = {
@@ -161,31 +162,64 @@ def _sample_parquet(path: Path) -> Sample:
 
 
 def _sample_jsonl(path: Path) -> Sample:
-    rows = []
+    rows, bad = [], 0
     with _lines(path) as file:
         for number, line in enumerate(islice(file, SAMPLE_ROWS), 1):
             if line.strip():
-                rows.append(_object(path, number, line))
+                row = _object(line)
+                bad = bad or (0 if row is not None else number)
+                rows += [row] if row else []
+    if not rows:
+        raise BadInput(f"{path}: line {bad or 1} is not a JSON object; write one object a line")
     columns = tuple(dict.fromkeys(column for row in rows for column in row))
     return Sample(path, columns, tuple(tuple(_text(row.get(c)) for c in columns) for row in rows))
 
 
-def _object(path: Path, number: int, line: str) -> dict[str, Any]:
+def _object(line: str) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
-    except ValueError:
-        row = None
-    if not isinstance(row, dict):
-        raise BadInput(f"{path}: line {number} is not a JSON object; write one object a line")
-    return row
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
 
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def read(store: EventStore, path: Path, scratch: Path) -> tuple[Table, list[str]]:
-    """Return a file as a table of text columns held by the store, and its malformed lines.
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A file that can be read: `table` has the columns asked for and `row_n`, the row's number.
+
+    `in_file`: a view of a Parquet file, with its own types; otherwise held by the store as text.
+    `malformed` are the lines that are no rows.
+    """
+
+    store: EventStore
+    table: Table
+    rows: int
+    malformed: list[str]
+    in_file: bool
+
+    def careful(self, columns: Sequence[str]) -> frozenset[str]:
+        """Return the text columns in which some text is missing in words, or has blanks around it."""
+        texts = [c for c in columns if self.table[c].type().is_string()]
+        if not texts:
+            return frozenset()
+        found = {f"c{n}": self.table[c].re_search(parsing.UNTIDY).any() for n, c in enumerate(texts)}
+        answer = self.table.aggregate(**found).to_pyarrow().to_pylist()[0]
+        return frozenset(c for n, c in enumerate(texts) if answer[f"c{n}"])
+
+    def release(self) -> None:
+        """Free what the store holds of it."""
+        if self.in_file:
+            self.store.backend.con.execute(f'DROP VIEW temp.main."{self.table.op().name}"')
+        else:
+            self.store.release(self.table)
+
+
+def read(store: EventStore, path: Path, scratch: Path, columns: Sequence[str]) -> Raw:
+    """Return a file's columns, and its malformed lines.
 
     A file in another encoding is first turned into UTF-8 in the directory `scratch`. Raises
     BadInput where the file as a whole cannot be read.
@@ -197,10 +231,11 @@ def read(store: EventStore, path: Path, scratch: Path) -> tuple[Table, list[str]
     try:
         if kind == "csv":
             return _read_csv(store, source, delimiter(path))
-        reader = "read_parquet(?)" if kind == "parquet" else "read_json(?, format='newline_delimited')"
-        return _hold_text(store, reader, [source]), []
+        if kind == "jsonl":
+            return _read_jsonl(store, source, list(dict.fromkeys(columns)))
+        return _read_parquet(store, source, list(dict.fromkeys(columns)))
     except duckdb.Error as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or "no reason given").splitlines()[0]
         raise BadInput(f"{path}: cannot be read as {kind} ({reason}); mend the file") from error
 
 
@@ -213,22 +248,76 @@ def _as_utf8(path: Path, scratch: Path) -> Path:
     return target
 
 
-def _read_csv(store: EventStore, source: str, mark: str) -> tuple[Table, list[str]]:
+def _read_csv(store: EventStore, source: str, mark: str) -> Raw:
     reader = (
-        "read_csv(?, header=true, all_varchar=true, delim=?, quote='\"', escape='\"', "
+        "SELECT * FROM read_csv(?, header=true, all_varchar=true, delim=?, quote='\"', escape='\"', "
         "store_rejects=true, rejects_limit=0, null_padding=false, auto_detect=true, sample_size=1000, skip=0)"
     )
-    table = _hold_text(store, reader, [source, mark])
     con = store.backend.con
-    lines = con.execute("SELECT DISTINCT line, csv_line FROM reject_errors ORDER BY line").fetchall()
-    con.execute("DROP TABLE IF EXISTS reject_errors")
-    con.execute("DROP TABLE IF EXISTS reject_scans")
-    return table, [text for _, text in lines]
+    try:
+        table = _hold(store, reader, [source, mark])
+        lines = con.execute("SELECT DISTINCT line, csv_line FROM reject_errors ORDER BY line").fetchall()
+    finally:
+        _forget_rejects(store)
+    return Raw(store, table, _rows(table), [text or "" for _, text in lines], in_file=False)
 
 
-def _hold_text(store: EventStore, reader: str, parameters: list[str]) -> Table:
+def _forget_rejects(store: EventStore) -> None:
+    for table in ("reject_errors", "reject_scans"):
+        store.backend.con.execute(f"DROP TABLE IF EXISTS {table}")
+
+
+def _read_jsonl(store: EventStore, source: str, columns: list[str]) -> Raw:
+    """Each line is read as text first, so that one that is no object is kept aside alone."""
+    reader = (
+        "SELECT line FROM read_csv(?, columns={'line': 'VARCHAR'}, header=false, auto_detect=false, "
+        "delim='\x01', quote='', escape='', max_line_size=67108864, strict_mode=false, "
+        "null_padding=true, ignore_errors=true) WHERE trim(line, ' \t\r\n') <> ''"
+    ).replace("\\x01", "\x01")
+    lines = _hold(store, reader, [source])
+    name = f'temp.main."{lines.op().name}"'
+    con = store.backend.con
+    good = "CASE WHEN json_valid(line) THEN json_type(line) END = 'OBJECT'"
+    malformed = con.execute(f"SELECT line FROM {name} WHERE ({good}) IS NOT TRUE ORDER BY row_n").fetchall()
+    paths = ["$." + json.dumps(column, ensure_ascii=False) for column in columns]
+    picked = ", ".join(f"json_extract_string(line, ?) AS {_quoted(column)}" for column in columns)
+    table = _hold(store, f"SELECT {picked} FROM (SELECT line FROM {name} WHERE {good} ORDER BY row_n)", paths)
+    store.release(lines)
+    return Raw(store, table, _rows(table), [line for (line,) in malformed], in_file=False)
+
+
+def _read_parquet(store: EventStore, source: str, columns: list[str]) -> Raw:
     name = f"file_{uuid.uuid4().hex}"
-    store.backend.con.execute(
-        f'CREATE TEMP TABLE "{name}" AS SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {reader}', parameters
+    picked = ", ".join(map(_quoted, columns))
+    literal = source.replace("'", "''")
+    con = store.backend.con
+    con.execute(
+        f'CREATE TEMP VIEW "{name}" AS SELECT {picked}, file_row_number AS row_n '
+        f"FROM read_parquet('{literal}', file_row_number=true)"
     )
+    looked = ", ".join(f"count({_quoted(column)})" for column in columns)
+    rows = con.execute(f'SELECT count(*), {looked} FROM "{name}"').fetchall()[0][0]
+    return Raw(store, store.backend.table(name, database=("temp", "main")), int(rows), [], in_file=True)
+
+
+def _quoted(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
+
+
+def _rows(table: Table) -> int:
+    return int(table.count().to_pyarrow().as_py())
+
+
+def _hold(store: EventStore, query: str, parameters: list[str]) -> Table:
+    """Hold what a query gives in a numbered table, in the file's order."""
+    name = f"file_{uuid.uuid4().hex}"
+    con = store.backend.con
+    con.execute("SET preserve_insertion_order = true")
+    try:
+        con.execute(
+            f'CREATE TEMP TABLE "{name}" AS SELECT *, row_number() OVER () - 1 AS row_n FROM ({query})',
+            parameters,
+        )
+    finally:
+        con.execute("SET preserve_insertion_order = false")
     return store.backend.table(name, database=("temp", "main"))

@@ -1,15 +1,20 @@
 """The store of a shop's behaviour data: one DuckDB file with the tables of `customers.schema`.
 
-Written once by ingest, read by everything after it. Writing goes to a file beside the target that
-takes its place only when it is whole, so a reader never meets half a store.
+Written by ingest, read by everything after it. A new store is a file beside the target that takes
+its place only when it is whole; adding to a store is one DuckDB transaction. Either way a process
+killed at any moment leaves the store as it was before or as it is after. Writers, and a build that
+copies the store, exclude each other with a lock on `STORE.lock`, which the system frees when the
+process ends, however it ends.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +30,8 @@ from customers.stores import space
 Table = Any
 Column = Any
 
-MEMORY = "1GB"
+MEMORY = "2GB"
+_CANNOT = (duckdb.IOException, duckdb.OutOfMemoryException)
 
 
 class EventStore:
@@ -45,6 +51,11 @@ class EventStore:
             "SELECT table_name FROM duckdb_tables() WHERE NOT temporary"
         ).fetchall()
         return {name for (name,) in rows}
+
+    def make_tables(self) -> None:
+        """Make the tables of the schema that are not there yet, empty."""
+        for name in TABLES.keys() - self.tables():
+            self.backend.create_table(name, schema=ibis.schema(TABLES[name]))
 
     def write(self, name: str, rows: Table) -> None:
         """Fill a table of the schema from an expression; columns are put in order and cast."""
@@ -68,6 +79,26 @@ class EventStore:
     def release(self, held: Table) -> None:
         """Free what `hold` kept."""
         self.backend.con.execute(f'DROP TABLE temp.main."{held.op().name}"')
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What the block writes is kept whole when it ends well, and not at all otherwise."""
+        con = self.backend.con
+        con.execute("BEGIN TRANSACTION")
+        try:
+            yield
+            con.execute("COMMIT")
+        except BaseException:
+            with suppress(duckdb.Error):
+                con.execute("ROLLBACK")
+            raise
+
+    def replace(self, name: str, rows: Table) -> None:
+        """Put rows in the place of those of a table that is there."""
+        held = self.hold(conform(name, rows))
+        self.backend.con.execute(f'DELETE FROM "{name}"')
+        self.backend.insert(name, held)
+        self.release(held)
 
     def forget_view(self, name: str) -> None:
         """Drop a view that reading a file made."""
@@ -98,37 +129,93 @@ def empty(name: str) -> Table:
 
 
 @contextmanager
+def lock(path: Path, *, shared: bool = False) -> Iterator[None]:
+    """Held while a store is written, or `shared` while it is copied. Raises BadInput when it is in
+    use the other way."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            busy = "is being written" if shared else "is in use by another run"
+            raise BadInput(f"{path}: the store {busy}; wait until that has ended, and run again") from error
+        yield
+
+
+@contextmanager
 def create(path: Path) -> Iterator[EventStore]:
     """Write a new store that appears at `path` only when the block ends well.
 
     Tables of the schema that the block did not write are made empty. On any error the unfinished
     file is removed and what stood at `path` before is untouched. Raises BadInput where the disk
-    does not take the file.
+    does not take the file, or another run writes the store.
     """
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    spill = path.with_name(f"{path.name}.{os.getpid()}.spill")
     store: EventStore | None = None
+    with _told(path), lock(path):
+        try:
+            _sweep(path)
+            store = EventStore(partial, _connect(partial, _spill(path)))
+            yield store
+            _finish(store)
+            Path(f"{path}.wal").unlink(missing_ok=True)
+            os.replace(partial, path)
+        finally:
+            if store is not None:
+                store.close()
+            _sweep(path)
+
+
+@contextmanager
+def update(path: Path) -> Iterator[EventStore]:
+    """Open a store to add to it, made anew where there is none; write inside its `transaction`.
+
+    Raises BadInput where the disk does not take it, another run has it open, or `path` is no store.
+    """
+    if not path.exists():
+        with create(path) as store:
+            yield store
+        return
+    store = None
+    with _told(path), lock(path):
+        try:
+            _sweep(path)
+            store = EventStore(path, _connect(path, _spill(path)))
+            _upgrade(store)
+            yield store
+            store.backend.raw_sql("CHECKPOINT")
+        finally:
+            if store is not None:
+                store.close()
+            _sweep(path)
+
+
+def copy(path: Path, target: Path) -> None:
+    """Copy a store whole. Raises BadInput while it is being written."""
+    with _told(path), lock(path, shared=True):
+        if Path(f"{path}.wal").exists():  # a run was killed after its commit
+            con = duckdb.connect(str(path))
+            con.execute("CHECKPOINT")
+            con.close()
+        shutil.copyfile(path, target)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say in one line what the disk, or another process, does not let us do."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        store = EventStore(partial, _connect(partial, spill))
-        yield store
-        _finish(store)
-        os.replace(partial, path)
+        yield
     except (duckdb.Error, OSError) as error:
-        if not isinstance(
-            error, duckdb.IOException | duckdb.OutOfMemoryException | OSError
-        ) and not space.is_full(error):
+        if "lock" in str(error).lower() and isinstance(error, duckdb.IOException):
+            raise BadInput(
+                f"{path}: the store is open in another program; close that, and run again"
+            ) from error
+        if not isinstance(error, (*_CANNOT, OSError)) and not space.is_full(error):
             raise
         raise BadInput(
             f"{path}: the store could not be written ({_first_line(error)}); free disk space or memory, "
             "or choose another directory, and run again"
         ) from error
-    finally:
-        if store is not None:
-            store.close()
-        for left in (partial, Path(f"{partial}.wal")):
-            left.unlink(missing_ok=True)
-        _remove_spill(spill)
 
 
 def open_store(path: Path) -> EventStore:
@@ -149,28 +236,46 @@ def open_store(path: Path) -> EventStore:
 
 
 def _connect(path: Path, spill: Path) -> Any:
-    return ibis.duckdb.connect(
-        path,
-        memory_limit=MEMORY,
-        temp_directory=str(spill),
-        preserve_insertion_order=False,
-    )
+    try:
+        return ibis.duckdb.connect(
+            path, memory_limit=MEMORY, temp_directory=str(spill), preserve_insertion_order=False
+        )
+    except duckdb.IOException as error:
+        if "valid duckdb" not in str(error).lower():
+            raise
+        raise BadInput(
+            f"{path}: is no store of ours; say --replace to write a new one in its place"
+        ) from error
+
+
+def _upgrade(store: EventStore) -> None:
+    """Give a store of an earlier release the tables and columns that came after it."""
+    with store.transaction():
+        store.make_tables()
+        for name, columns in TABLES.items():
+            have = set(store.table(name).columns)
+            for column, kind in ibis.schema(columns).items():
+                if column not in have:
+                    written = store.backend.compiler.type_mapper.to_string(kind)
+                    store.backend.con.execute(f'ALTER TABLE "{name}" ADD COLUMN "{column}" {written}')
 
 
 def _finish(store: EventStore) -> None:
-    written = store.tables()
-    for name in TABLES:
-        if name not in written:
-            store.backend.create_table(name, schema=ibis.schema(TABLES[name]))
+    store.make_tables()
     store.backend.raw_sql("CHECKPOINT")
     store.close()
 
 
-def _remove_spill(spill: Path) -> None:
-    if spill.is_dir():
-        for left in spill.iterdir():
-            left.unlink(missing_ok=True)
-        spill.rmdir()
+def _spill(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{os.getpid()}.spill")
+
+
+def _sweep(path: Path) -> None:
+    """Remove what runs on this store left behind, killed ones too; the lock must be held."""
+    for left in path.parent.glob(f"{path.name}.*.partial*"):
+        left.unlink(missing_ok=True)
+    for left in path.parent.glob(f"{path.name}.*.spill"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _first_line(error: BaseException) -> str:

@@ -16,6 +16,7 @@ class Reader:
     """Answers our own SQL with bound parameters."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         try:
             self._base = duckdb.connect(str(path), read_only=True)
         except duckdb.Error as error:
