@@ -24,6 +24,7 @@ from agent.events import Reply, Role
 from customers.errors import CustomersError
 from ui import build_tab, cards, render
 from ui.errors import BadAddress, PortBusy
+from ui.label_tab import LabelTab, shop_dir_of
 from ui.panel import Panel
 from ui.ports import Assistant
 from ui.texts import CHIPS, examples, of_browser, of_question, text
@@ -44,6 +45,7 @@ class Page:
         self.agent, self.shop, self.model, self.report = agent, agent.shop, model, report
         self.conversations = Conversations()
         self.panel = Panel(self.shop)
+        self.label = LabelTab(shop_dir_of(self.shop))
 
     # layout ----------------------------------------------------------------------------------
     def build(self) -> gr.Blocks:
@@ -59,6 +61,8 @@ class Page:
                         self.panel.layout()
                 with gr.Tab(text("tab_segments", "en"), elem_id="segments") as self.tab_segments:
                     self.panel.layout_segments()
+                with gr.Tab(text("tab_label", "en"), elem_id="label-tab") as self.tab_label:
+                    self.label.layout()
                 with gr.Tab(text("tab_build", "en")) as self.tab_build:
                     self.report_text = gr.Markdown(elem_id="report", sanitize_html=True)
                     self.report_plots = gr.HTML()
@@ -152,6 +156,7 @@ class Page:
         self.language.input(self._relabel, chosen, labelled, **_CLOSED)
         self.role.input(self._chips_of, [self.language, self.role], self.chips, **_CLOSED)
         self.tab_build.select(self._show_report, None, [self.report_text, self.report_plots], **_CLOSED)
+        self.label.wire(self.tab_label, self.language, _CLOSED)
         blocks.load(self._load, None, [self.language, self.session, *labelled], **_CLOSED)
 
     def _load(self, request: gr.Request) -> dict[Any, Any]:
@@ -169,6 +174,7 @@ class Page:
             self.role,
             self.tab_ask,
             self.tab_segments,
+            self.tab_label,
             self.tab_build,
             self.chat,
             self.question,
@@ -187,6 +193,7 @@ class Page:
             self.role: gr.update(choices=self._roles(language), value=role),
             self.tab_ask: gr.update(label=text("tab_ask", language)),
             self.tab_segments: gr.update(label=text("tab_segments", language)),
+            self.tab_label: gr.update(label=text("tab_label", language)),
             self.tab_build: gr.update(label=text("tab_build", language)),
             self.chat: gr.update(placeholder=text("welcome", language)),
             self.question: gr.update(

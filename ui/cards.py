@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from customers.values import CategoryTaste, Profile, Propensity, Segment, ShopInfo
+from customers.errors import NotBuilt
+from customers.profiles.page import SOURCES, percent
+from customers.values import CategoryTaste, Label, Profile, Propensity, Segment, ShopInfo
 from ui.escape import inert
 from ui.palette import segment_colour
 from ui.ports import ShopView
@@ -70,8 +72,40 @@ def customer(profile: Profile, shop_view: ShopView, language: str) -> str:
         f"{_figures(_profile_figures(profile, shop_view.info.currency, language))}"
         f"{_tastes(profile.top_categories[:_TOP], shop_view.info.currency, language)}"
         f"{_likely(profile.likely[:_TOP], language)}"
+        f"{_labels(_labels_of(shop_view, profile.customer_id), language)}"
         f"{_household(profile, shop_view, language)}</div>"
     )
+
+
+# The rest of the card tells of segment, household and chances already.
+_CHIP_KINDS = ("behaviour", "product", "interest", "need", "opinion")
+_MOST_CHIPS = 16
+
+
+def _labels_of(shop_view: ShopView, customer_id: str) -> list[Label]:
+    """None for a shop that was built before there were labels."""
+    try:
+        return shop_view.labels(customer_id)
+    except NotBuilt:
+        return []
+
+
+def _labels(labels: Sequence[Label], language: str) -> str:
+    """Labels as chips, each with how sure it is and, on pointing at it, its figure and source."""
+    shown = [one for one in labels if one.kind in _CHIP_KINDS and not one.key.startswith("segment:")]
+    if not shown:
+        return ""
+    chips = "".join(
+        f'<span title="{inert(text("label_tip", language, value=one.value, source=_source(one, language)))}">'
+        f"<small>{inert(text('label_' + one.kind, language))} · {inert(percent(one.confidence))}</small>"
+        f"{inert(one.name[language])}</span>"
+        for one in shown[:_MOST_CHIPS]
+    )
+    return f'<h4>{inert(text("labels", language))}</h4><div class="chips labels">{chips}</div>'
+
+
+def _source(label: Label, language: str) -> str:
+    return SOURCES.get(label.source, label.source) if language == "zh" else label.source
 
 
 def _segment_pill(profile: Profile, shop_view: ShopView, language: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from agent.events import Event, Role
-from customers.values import Name, Profile, Segment, ShopInfo
+from customers.values import Label, Name, Profile, Segment, ShopInfo
 
 
 class ShopView(Protocol):
@@ -19,6 +19,7 @@ class ShopView(Protocol):
     def keys(self, kind: str) -> Sequence[str]: ...
     def has_customer(self, customer_id: str) -> bool: ...
     def profile(self, customer_id: str) -> Profile: ...
+    def labels(self, customer_id: str) -> list[Label]: ...
     def segments(self) -> list[Segment]: ...
     def segment_map(self) -> Sequence[tuple[str, str, float, float]]:
         """(customer, segment, x, y) of every customer."""

@@ -1,9 +1,12 @@
-"""Every text of the page, in English and Chinese; no text of the page stands anywhere else."""
+"""Every text of the page, in English and Chinese; those of labelling are in `label_texts`, and no text of
+the page stands anywhere else."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
+
+from ui.label_texts import LABEL_TEXTS
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -61,6 +64,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "known_since": ("{first} – {last}", "{first} – {last}"),
     "top_categories": ("Spends most on", "消费最多的品类"),
     "likely": ("Likely to buy in the next 30 days", "未来30天可能购买"),
+    "labels": ("Labels", "标签"),
+    "label_tip": ("{value} ({source})", "{value}（{source}）"),
+    "label_behaviour": ("how they shop", "购物行为"),
+    "label_product": ("product", "商品偏好"),
+    "label_interest": ("interest", "兴趣"),
+    "label_need": ("searched for", "搜索需求"),
+    "label_opinion": ("opinion", "评价"),
     "household": ("Household", "家庭信息"),
     "no_household": ("Nothing is known about the household.", "没有家庭信息。"),
     "lift_high": ("{lift}× the usual share", "占比是常人的 {lift} 倍"),
@@ -114,7 +124,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "trouble": ("This question was not answered: {why}", "没能回答这个问题：{why}"),
     "empty_question": ("Type a question first.", "请先输入问题。"),
-}
+} | LABEL_TEXTS
 
 TOOLS: dict[str, tuple[str, str]] = {
     "profile": ("customer profile", "顾客画像"),

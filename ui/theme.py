@@ -10,7 +10,9 @@ from gradio.themes.utils.fonts import Font
 
 _HERE = Path(__file__).parent
 CSS = (_HERE / "page.css").read_text(encoding="utf-8")
-HEAD = f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>"
+HEAD = "".join(
+    f"<script>{(_HERE / name).read_text(encoding='utf-8')}</script>" for name in ("page.js", "label.js")
+)
 
 _TEXT = (
     "-apple-system",
