@@ -17,6 +17,8 @@ import ibis.expr.types as ir
 from customers.schema import EventKind
 
 EPOCH = date(1970, 1, 1)
+# What the name of a shop's own brand holds, in either language.
+_OWN_BRAND = ("private", "own brand", "store brand", "自有")
 
 
 def day_number(day: date) -> int:
@@ -68,6 +70,13 @@ def baskets(lines: ir.Table, private_brands: list[str]) -> ir.Table:
         categories=lines.category.nunique(),
     )
     return grouped.mutate(hour=grouped.ts.hour(), weekday=grouped.ts.day_of_week.index()).drop("ts")
+
+
+def own_brand_keys(names: ir.Table) -> list[str]:
+    """Brand keys that are the shop's own, told by their name, in text order."""
+    rows = names.filter(names.kind == "brand").select("key", "name_en", "name_zh").to_pyarrow().to_pylist()
+    called = {row["key"]: f"{row['name_en'] or row['key']} {row['name_zh'] or ''}".lower() for row in rows}
+    return sorted(key for key, name in called.items() if any(mark in name for mark in _OWN_BRAND))
 
 
 def known_by(table: ir.Table, as_of: date) -> ir.Table:

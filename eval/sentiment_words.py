@@ -1,0 +1,41 @@
+"""The textbook's sentiment: count positive and negative words, look at nothing else. A baseline only."""
+
+from __future__ import annotations
+
+import re
+
+from customers.features.sentiment.reading import Language
+
+_GOOD: dict[Language, tuple[str, ...]] = {
+    "en": tuple(
+        "good great excellent amazing wonderful fantastic perfect best love loved lovely nice happy beautiful "
+        "awesome pleased satisfied comfortable enjoy enjoyed recommend recommended quality favorite gorgeous "
+        "fabulous soft cute pretty flattering compliments easy fast fresh delicious helpful worth like liked".split()
+    ),
+    "zh": tuple(
+        "好 不错 喜欢 满意 棒 赞 很好 优秀 值得 推荐 漂亮 美 舒服 实惠 便宜 划算 方便 干净 新鲜 好吃 好用 质量好 "
+        "正品 完美 给力 放心 支持 超值 精致 清晰 流畅 快 甜 香 温馨 热情 周到 开心 感谢 惊喜".split()
+    ),
+}
+_BAD: dict[Language, tuple[str, ...]] = {
+    "en": tuple(
+        "bad poor terrible awful horrible worst hate hated disappointing disappointed disappointment cheap ugly "
+        "broken waste return returned returning uncomfortable wrong problem problems useless slow unhappy itchy "
+        "scratchy thin flimsy ripped torn defective boring dirty stale expensive refund unfortunately dislike".split()
+    ),
+    "zh": tuple(
+        "差 坏 烂 垃圾 失望 后悔 差评 难用 难吃 难看 难闻 慢 贵 假货 假 骗 脏 破 臭 退货 退 问题 投诉 糟糕 恶心 "
+        "无语 卡 死机 掉色 起球 薄 小 漏 吵 旧 不好 不满 上当 气愤 浪费 酸".split()
+    ),
+}
+
+
+def counted(text: str, language: Language) -> float:
+    """(good words - bad words) / (good + bad), from -1 to 1; 0 where there is none. Chinese words are found
+    as strings, English ones as whole words; negation plays no part."""
+    if language == "zh":
+        good, bad = (sum(text.count(word) for word in words["zh"]) for words in (_GOOD, _BAD))
+    else:
+        found = re.findall(r"[a-z']+", text.lower())
+        good, bad = (sum(word in words["en"] for word in found) for words in (_GOOD, _BAD))
+    return (good - bad) / (good + bad) if good + bad else 0.0
