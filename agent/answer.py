@@ -164,7 +164,8 @@ def offers(traces: Sequence[Trace], language: Language) -> tuple[Offer, ...]:
     for trace in traces:
         if trace.result is None or not trace.result.recommendations:
             continue
-        for rec, fact in zip(trace.result.recommendations, trace.result.facts, strict=True):
+        offered = [fact for fact in trace.result.facts if fact.predicate == "recommended"]
+        for rec, fact in zip(trace.result.recommendations, offered, strict=True):
             told, between = (
                 _RANKED.sub("", fact.text[language]).rstrip(".。"),
                 "：" if language == "zh" else ": ",

@@ -100,6 +100,9 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
             args[name] = links.amounts[0].as_argument()
         elif (modifier := schema.get("x-modifier")) and modifier in links.modifiers:
             args[name] = True
+        elif schema.get("x-partner") and (pair := _partner(tool, args, subject)):
+            args[name] = pair[1]
+            each.pop(pair[0], None)
     calls = [Call(tool.name, args)]
     for name, keys in each.items():
         calls = [Call(c.tool, c.args | {name: key}) for c in calls for key in keys]
@@ -111,6 +114,17 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
         for c in calls
         for p in links.periods
     ]
+
+
+def _partner(tool: Tool, args: Mapping[str, Any], subject: Subject) -> tuple[str, str] | None:
+    """The argument that two things were named for, where the question asks why they go together, and the
+    other one of the two."""
+    given = [name for name in getattr(tool, "one_of", ()) if args.get(name)]
+    if len(given) != 1 or not cues.asks_why(subject.links.text):
+        return None
+    kind = tool.parameters[given[0]]["x-entity"]
+    others = [key for key in subject.keys(kind) if key != args[given[0]]]
+    return (given[0], others[0]) if others else None
 
 
 _COUNTS = {"recommend": "product", "audience": "customer", "similar_customers": "customer",

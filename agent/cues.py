@@ -18,10 +18,15 @@ _GROUPING, _SHARE, _SEVERAL = pattern("grouping"), pattern("share"), pattern("se
 _AFTER_EN, _BEFORE_EN = pattern("thing_after_en"), pattern("thing_before_en")
 _AFTER_ZH, _BEFORE_ZH = pattern("thing_after_zh"), pattern("thing_before_zh")
 _SUPERLATIVE, _RANKING = pattern("superlative"), pattern("ranking")
-_ASKS_ONE = pattern("asks_one")
+_ASKS_ONE, _WHY = pattern("asks_one"), pattern("asks_why")
 _JOINED = pattern("joined")
 _THEY, _ONE = pattern("each_of_them"), pattern("one_person")
 _COMPLAINT, _GROWTH, _SHOP_WIDE = pattern("complaint"), pattern("growth"), pattern("shop_wide")
+
+
+def asks_why(text: str) -> bool:
+    """Whether a text asks for the reason of something."""
+    return bool(_WHY.search(text))
 
 
 def is_complaint(text: str) -> bool:

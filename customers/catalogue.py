@@ -7,6 +7,7 @@ from functools import cached_property
 
 from customers import values as v
 from customers.errors import NotBuilt, Unknown
+from customers.stores import segment_names
 from customers.stores.reader import Reader
 
 NAMED = ("department", "category", "type", "brand", "attribute", "attribute_value")
@@ -42,6 +43,10 @@ class Catalogue:
             for key, en, zh in reader.rows(
                 "SELECT segment_id, name_en, name_zh FROM segments ORDER BY segment_id"
             )
+        }
+        given = segment_names.read(reader.path.parent)  # by a model, instead of those made of categories
+        self._names["segment"] |= {
+            key: v.Name(name.en, name.zh) for key, name in given.items() if key in self._names["segment"]
         }
         self._names["campaign"] = {
             key: v.Name(name, name)

@@ -21,12 +21,13 @@ import duckdb
 from customers import measure_tables, recommend
 from customers.encoder import MultilingualEncoder
 from customers.errors import BadInput
+from customers.graph.build import write_graph
 from customers.ports import Progress, TextEncoder
 from customers.profiles import build as profiles
 from customers.profiles.workspace import Workspace
 from customers.report import write_report
 from customers.stages import Silent, Stopwatch
-from customers.stores import space, versions
+from customers.stores import events, space, versions
 
 # A version copies the store and adds the vectors: 3.4 times the sample's store (57 MB, 194 MB).
 SPACE_FACTOR, SPACE_LEAST = 5, 50_000_000
@@ -39,10 +40,12 @@ def build(
     *,
     force: bool = False,
     encoder: TextEncoder | None = None,
+    fill_gaps: bool = False,
 ) -> Path:
     """Build a new version of the shop and make it current; return its directory.
 
     Nothing is done when the store and our code are those of the current version, unless `force`.
+    `fill_gaps` lets attributes that nobody told be guessed (`profiles.gaps`).
     Raises BadInput where there is no store, it holds no purchases, another build runs, or the disk
     is full.
     """
@@ -51,15 +54,17 @@ def build(
         raise BadInput(f"{store} does not exist; bring data in first: `shopkeeper data SOURCE`")
     space.require(shop_dir, SPACE_FACTOR * store.stat().st_size + SPACE_LEAST, "a build")
     with versions.build_lock(shop_dir):
-        print_of_inputs = fingerprint(store)
+        with events.lock(store, shared=True):
+            print_of_inputs = fingerprint(store) + "+gaps" * fill_gaps
         found = versions.find_current(shop_dir)
         if found is not None and not force and _manifest(found).get("fingerprint") == print_of_inputs:
             return found
         partial = versions.begin(shop_dir)
         try:
             _build_into(
-                partial, store, print_of_inputs, encoder or MultilingualEncoder(), progress or Silent()
-            )
+                partial, store, print_of_inputs, encoder or MultilingualEncoder(), progress or Silent(),
+                fill_gaps,
+            )  # fmt: skip
             return versions.publish(shop_dir, partial)
         except (OSError, duckdb.IOException) as error:
             raise BadInput(f"the build could not be written to {shop_dir}: {_first_line(error)}") from error
@@ -68,18 +73,20 @@ def build(
 
 
 def _build_into(
-    out: Path, store: Path, print_of_inputs: str, encoder: TextEncoder, progress: Progress
+    out: Path, store: Path, print_of_inputs: str, encoder: TextEncoder, progress: Progress, fill_gaps: bool
 ) -> None:
     watch = Stopwatch(progress)
     with watch.stage("copy the store"):
-        shutil.copyfile(store, out / "shop.duckdb")
+        events.copy(store, out / "shop.duckdb")
         work = Workspace.open(out, encoder)
     try:
-        profiles.run(work, watch)
+        profiles.run(work, watch, fill_gaps=fill_gaps)
         with watch.stage("measures"):
             measure_tables.prepare(work.con)
         with watch.stage("recommenders") as told:
             recommend.fit(work.con, out / "recommend", told)
+        with watch.stage("knowledge graph"):
+            write_graph(work.con, out)
         work.con.execute("CHECKPOINT")
         with watch.stage("report"):
             write_report(work.con, out, watch.stages)
@@ -101,7 +108,7 @@ def fingerprint(store: Path) -> str:
     with store.open("rb") as handle:
         digest.update(hashlib.file_digest(handle, "sha256").digest())
     here = Path(__file__).parent
-    for path in sorted([*here.rglob("*.py"), *here.rglob("*.csv")]):
+    for path in sorted([*here.rglob("*.py"), *here.rglob("*.csv"), *here.rglob("weights.npz")]):
         digest.update(str(path.relative_to(here)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -14,11 +14,13 @@ _ACCENT = "#d1662f"
 
 
 def draw(con: duckdb.DuckDBPyConnection, out: Path, quality: dict[str, Any] | None) -> None:
-    """Write months.png, segments.png, choice.png and, where there is a held-out score,
+    """Write months.png, segments.png, choice.png, interests.png, preferences.png and, where there is a held-out score,
     reliability.png. Figures are made without a display and without global state."""
     months(con, out / "months.png")
     segments(con, out / "segments.png")
     choice(con, out / "choice.png")
+    interests(con, out / "interests.png")
+    preferences(con, out / "preferences.png")
     if quality is not None:
         reliability(quality, out / "reliability.png")
 
@@ -59,7 +61,7 @@ def choice(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     rows = con.execute("SELECT k, silhouette, stability, chosen FROM segment_choice ORDER BY k").fetchall()
     figure, axes = _canvas("Number of segments")
     ks = [row[0] for row in rows]
-    axes.plot(ks, [row[2] for row in rows], "o-", color=_INK, label="stability (ARI of random halves)")
+    axes.plot(ks, [row[2] for row in rows], "o-", color=_INK, label="stability (ARI, resampled)")
     axes.plot(ks, [row[1] for row in rows], "o-", color=_ACCENT, label="silhouette")
     for k, *_, chosen in rows:
         if chosen:
@@ -68,6 +70,39 @@ def choice(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     axes.set_ylim(0, 1)
     if rows:
         axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def interests(con: duckdb.DuckDBPyConnection, path: Path, most: int = 15) -> None:
+    """How many customers have each interest: the most common ones."""
+    rows = con.execute(
+        "SELECT any_value(label_en), count(*) AS n FROM customer_labels"
+        " WHERE kind = 'interest' AND starts_with(key, 'category:') GROUP BY key ORDER BY n DESC, key LIMIT ?",
+        [most],
+    ).fetchall()[::-1]
+    figure, axes = _canvas("Interests: customers who buy it far more often than others")
+    axes.barh(range(len(rows)), [n for _, n in rows], color=_INK)
+    axes.set_yticks(range(len(rows)), [_plain(name[:40]) for name, _ in rows], fontsize=8)
+    axes.set_xlabel("customers")
+    _save(figure, path)
+
+
+def preferences(con: duckdb.DuckDBPyConnection, path: Path, most: int = 15) -> None:
+    """How the chances to buy are spread over customers, for the categories with the highest mean."""
+    rows = con.execute(
+        "SELECT coalesce(any_value(name_en), category), quantile_cont(probability, [0.1, 0.25, 0.5, 0.75, 0.9])"
+        " FROM preferences LEFT JOIN names ON kind = 'category' AND key = category"
+        " GROUP BY category ORDER BY avg(probability) DESC, category LIMIT ?",
+        [most],
+    ).fetchall()[::-1]
+    figure, axes = _canvas("Chances to buy within 30 days (10, 25, 50, 75 and 90 % of customers)")
+    for place, (_, (low, quarter, half, three, high)) in enumerate(rows):
+        axes.plot([low, high], [place, place], color=_INK, linewidth=1)
+        axes.plot([quarter, three], [place, place], color=_INK, linewidth=6, solid_capstyle="butt")
+        axes.plot([half], [place], "o", color=_ACCENT, markersize=4)
+    axes.set_yticks(range(len(rows)), [_plain(name[:40]) for name, _ in rows], fontsize=8)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("probability")
     _save(figure, path)
 
 

@@ -29,7 +29,7 @@ def write_report(con: duckdb.DuckDBPyConnection, version: Path, stages: Sequence
     recommenders = _read(version / "recommend" / "recommend.json")
     plots.draw(con, out, quality)
     blocks = [
-        *_shop(con), *_cleaning(con), *_segments(con), *_choice(con), *_preferences(quality),
+        *_shop(con), *_cleaning(con), *_segments(con), *_choice(con), *_labels(con), *_preferences(quality),
         *_recommenders(recommenders), *_stages(stages),
     ]  # fmt: skip
     (out / "report.md").write_text(_markdown(blocks), encoding="utf-8")
@@ -105,16 +105,29 @@ def _segments(con: duckdb.DuckDBPyConnection) -> list[Block]:
 
 def _choice(con: duckdb.DuckDBPyConnection) -> list[Block]:
     rows = con.execute(
-        "SELECT k, silhouette, stability, smallest, chosen FROM segment_choice ORDER BY k"
+        "SELECT k, silhouette, gap, stability, halves, smallest, chosen FROM segment_choice ORDER BY k"
     ).fetchall()
     table: list[tuple[str, ...]] = [
-        ("Segments", "Silhouette", "Stability (ARI of random halves)", "Smallest", "Chosen")
+        ("Segments", "Silhouette", "Gap", "Stability (ARI, resampled)", "ARI of halves", "Smallest", "Chosen")
     ]
     table += [
-        (str(k), f"{sil:.3f}", f"{ari:.3f}", f"{small:.1%}", "chosen" if chosen else "")
-        for k, sil, ari, small, chosen in rows
+        (str(k), *(f"{one:.3f}" for one in evidence), f"{small:.1%}", "chosen" if chosen else "")
+        for k, *evidence, small, chosen in rows
     ]
     return [("title", "How many segments"), ("table", table), ("plot", "choice.png")]
+
+
+def _labels(con: duckdb.DuckDBPyConnection) -> list[Block]:
+    rows = con.execute(
+        "SELECT kind, source, count(*), count(DISTINCT customer_id), count(DISTINCT key), avg(confidence)"
+        " FROM customer_labels GROUP BY ALL ORDER BY kind, source"
+    ).fetchall()
+    table: list[tuple[str, ...]] = [("Kind", "Source", "Labels", "Customers", "Different", "Mean confidence")]
+    table += [
+        (kind, source, f"{n:,}", f"{who:,}", f"{keys:,}", f"{c:.2f}")
+        for kind, source, n, who, keys, c in rows
+    ]
+    return [("title", "Labels"), ("table", table), ("plot", "interests.png"), ("plot", "preferences.png")]
 
 
 def _preferences(quality: dict[str, Any] | None) -> list[Block]:

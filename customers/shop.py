@@ -7,7 +7,7 @@ seen by the next `Shop.open`. Safe to use from several threads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,16 @@ from customers import values as v
 from customers.catalogue import Catalogue
 from customers.encoder import MultilingualEncoder
 from customers.errors import BadInput, Unknown
+from customers.graph.graph import KnowledgeGraph
+from customers.graph.needs import SPELT
+from customers.graph.reach import Reach
+from customers.graph.why import why_together
 from customers.measure import Measure, MeasureResult
 from customers.ports import TextEncoder
+from customers.profiles import document
 from customers.profiles.cards import Cards
 from customers.profiles.explain import Explainer
+from customers.recommend.fitting import RESTRICTED
 from customers.stores import versions
 from customers.stores.notes import NOTES_FILE, NoteStore
 from customers.stores.reader import Reader
@@ -87,6 +93,29 @@ class Shop:
         """The profile card of a customer. Raises Unknown."""
         self._known(customer_id)
         return self._cards.profile(customer_id)
+
+    def labels(self, customer_id: str, kinds: Collection[str] = v.LABEL_KINDS) -> list[v.Label]:
+        """Labels of a customer by kind, the surest of a kind first. Raises Unknown, BadInput for a kind
+        that does not exist, and NotBuilt where the version has no labels."""
+        self._known(customer_id)
+        return document.read_labels(self._reader, customer_id, kinds)
+
+    def profile_document(self, customer_id: str, kinds: Collection[str] = v.LABEL_KINDS) -> dict[str, Any]:
+        """All that is known of a customer, with the labels of some kinds, as plain JSON values that keep
+        to profiles/profile.schema.json. Raises as `labels` does."""
+        labels, profile = self.labels(customer_id, kinds), self.profile(customer_id)
+        names = {
+            key: (self.name("attribute", key), self._value_name(key, value))
+            for key, value in profile.attributes.items()
+        }
+        rules = document.read_rules(self._reader)
+        return document.document(self.info, profile, labels, rules, names, kinds)
+
+    def _value_name(self, attribute: str, value: str) -> v.Name:
+        try:
+            return self.name("attribute_value", f"{attribute}={value}")
+        except Unknown:
+            return v.Name(value, value)
 
     def explain_preference(self, customer_id: str, category: str) -> v.PreferenceExplanation:
         """Why a customer's probability for a category is what it is; contributions by size. Their sum
@@ -171,6 +200,48 @@ class Shop:
         self, category: str | None = None, product_id: str | None = None, n: int = 5
     ) -> list[v.Together]:
         return self._recommenders.bought_with(category=category, product_id=product_id, n=n)
+
+    # knowledge graph -----------------------------------------------------------------------
+    def why_together(self, one: tuple[str, str], other: tuple[str, str]) -> v.Why:
+        """Why two things go together; each is (kind, key) of a category or a product. Raises Unknown,
+        BadInput for one thing given twice, and NotBuilt where the version has no graph."""
+        return why_together(self._graph, self._reader.connection(), one, other)
+
+    def cross_category(self, customer_id: str, n: int = 5) -> list[v.NewCategory]:
+        """Up to n categories that the customer never bought, reached over the graph from those they buy
+        and what they searched for; none that is for adults only. Raises Unknown and NotBuilt."""
+        self._known(customer_id)
+        trips = dict(
+            self.query(
+                "SELECT category, baskets FROM customer_categories WHERE customer_id = ?", [customer_id]
+            )
+        )
+        searches = dict(
+            self.query(
+                f"SELECT {SPELT.format(text='text')} AS need, count(*) FROM events"
+                " WHERE customer_id = ? AND kind = 'search' AND text IS NOT NULL GROUP BY need",
+                [customer_id],
+            )
+        )
+        return self._reach.new_categories(trips, searches, n, self._for_adults)
+
+    @cached_property
+    def _for_adults(self) -> frozenset[str]:
+        """Categories at least half of whose products are for adults only."""
+        rows = self.query(
+            "SELECT category FROM products WHERE category IS NOT NULL GROUP BY category HAVING"
+            " avg(regexp_matches(upper(concat_ws(' ', department, category, \"type\")), ?)::INT) >= 0.5",
+            [RESTRICTED],
+        )
+        return frozenset(key for (key,) in rows)
+
+    @cached_property
+    def _graph(self) -> KnowledgeGraph:
+        return KnowledgeGraph.open(self.version)
+
+    @cached_property
+    def _reach(self) -> Reach:
+        return Reach(self._graph)
 
     # measures ------------------------------------------------------------------------------
     def campaign(self, campaign_id: str) -> v.CampaignResult:

@@ -50,8 +50,32 @@ class CategoryTaste:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentTrait:
+    """A value of an attribute that a segment's customers have more often than chance would let them:
+    `share` of those of its customers whose attribute is known (0..1), `usual` of all such customers."""
+
+    attribute: str
+    value: str
+    customers: int
+    share: float
+    usual: float
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMove:
+    """Customers of a segment by the segment that they were in at the last build (`matched`: the one that
+    goes on in this one); `name` None: they were in none."""
+
+    name: Name | None
+    customers: int
+    matched: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
-    """A group of customers that buy alike. `top` are the categories that set it apart, by lift."""
+    """A group of customers that buy alike. `top` are the categories that set it apart, by lift; `traits`
+    who they are more often than others; `examples` the customers nearest to its middle; `moves` where its
+    customers were at the last build, most first; `size_before` how many it had then (None: it is new)."""
 
     segment_id: str
     name: Name
@@ -61,6 +85,10 @@ class Segment:
     mean_baskets: float
     mean_recency_days: float
     top: tuple[CategoryTaste, ...] = ()
+    traits: tuple[SegmentTrait, ...] = ()
+    examples: tuple[str, ...] = ()
+    moves: tuple[SegmentMove, ...] = ()
+    size_before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +101,41 @@ class Propensity:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is expected of a customer after `as_of`, the data's last day; estimates, never facts.
+
+    `next_order` is the median date of the next order, `next_low` and `next_high` enclose it 8 times in
+    10; None means later than 90 days. `churn` is the chance (0..1) of no order within 60 days, `alive`
+    that the customer has not stopped for good. `value` is the money expected within 90 days, between
+    `value_low` and `value_high` 8 times in 10.
+    """
+
+    as_of: date
+    next_low: date | None
+    next_order: date | None
+    next_high: date | None
+    alive: float
+    churn: float
+    value: float
+    value_low: float
+    value_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """The most likely value of an attribute that nobody told, with its probability (0..1)."""
+
+    value: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """Everything the profile card of one customer shows.
 
     `spend` etc. cover the whole period of the data; `days_between` is the median number of days
     between two trips (None below two trips); `attributes` maps attribute -> value and is empty
-    where nothing is known.
+    where nothing is known; `guesses` maps attributes that nobody told, where a build was asked to guess.
     """
 
     customer_id: str
@@ -96,6 +153,8 @@ class Profile:
     likely: tuple[Propensity, ...]
     campaigns_received: int
     coupons_redeemed: int
+    outlook: Outlook | None = None
+    guesses: dict[str, Guess] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +169,27 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A customer's probability had they bought the category on `trips` more (or fewer, below 0) of the trips
+    that they made in the last `days` days; `crosses`: it comes to the other side of one half."""
+
+    trips: int
+    days: int
+    probability: float
+    crosses: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PreferenceExplanation:
-    """Why a customer's 30-day probability for a category is what it is (logistic regression)."""
+    """Why a customer's 30-day probability for a category is what it is (logistic regression), and what would
+    change it, where anything plausible would."""
 
     category: str
     name: Name
     probability: float
     base_rate: float
     contributions: tuple[Contribution, ...]
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,3 +302,64 @@ class Note:
     def day(self) -> date:
         """The local day on which it was written."""
         return self.written.astimezone().date()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One reason why two things go together (`customers.graph.why` says what each kind's figures are):
+    "baskets", "buyers", "next", "segment", "need", "category", "department", "brand" or "through".
+    `key` and `name` are of the third thing that it speaks of (the segment, the need, the brand, the
+    category between the two), None where there is none."""
+
+    kind: str
+    figures: dict[str, float]
+    key: str | None = None
+    name: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why `first` and `second` go together, the strongest kinds of evidence first. `lift` is that of
+    sharing baskets: above 1 they do so more often than chance, below 1 more seldom."""
+
+    first: Name
+    second: Name
+    lift: float
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewCategory:
+    """A category that a customer never bought, near to what they buy. `score` ranks it; `because` is the
+    category they buy that leads to it the most, by the `relation` ("together": `support` baskets hold
+    both; "after": `support` next trips; "buyers": `support` customers buy both) of that `lift`; None
+    where only its being taken up by many speaks for it."""
+
+    category: str
+    name: Name
+    score: float
+    because: str | None = None
+    because_name: Name | None = None
+    relation: str = ""
+    support: int = 0
+    lift: float = 1.0
+
+
+LABEL_KINDS = ("basic", "behaviour", "product", "interest", "preference", "need", "opinion")
+"""Customer data; how they shop; brands, sizes and price levels; what they buy more than others; what they
+will buy; what they searched for; what they think of what they bought."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label of one customer. `key` is stable over builds ("lapsed", "category:PASTA"); `value` is the
+    figure or text behind it; `source` says what it comes from; `confidence` (0..1) how sure it is: 1 for
+    what is known or counted, a probability for what is estimated; `as_of` the day it was known."""
+
+    kind: str
+    key: str
+    name: Name
+    value: str
+    source: str
+    confidence: float
+    as_of: date

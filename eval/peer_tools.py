@@ -273,7 +273,7 @@ class Toolbox:
             self.turn.recommendations = [
                 {"product_id": r.product_id, "name": self._shop.product_name(r.product_id), "score": r.score,
                  "reason": fact.text[language].partition("：" if language == "zh" else ": ")[2]}
-                for r, fact in zip(result.recommendations, result.facts, strict=True)
+                for r, fact in zip(result.recommendations, (f for f in result.facts if f.predicate == "recommended"), strict=True)
             ]  # fmt: skip
         return "\n".join(lines)
 

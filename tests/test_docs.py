@@ -26,7 +26,9 @@ from customers.ingest.mapping import Mapping, guess_mapping
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "docs" / "example"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = ("run", "ui", "data", "build", "ask", "llm", "eval", "bench", "doctor")
+COMMANDS = tuple(
+    "run ui data simulate rejected build name-segments export-events features label ask profile serve llm eval bench train doctor".split()
+)
 _FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _TEMPORARY = {"SHOPKEEPER_TEST_FETCH"}
@@ -155,7 +157,7 @@ def test_commands_and_flags_that_a_page_names_exist(page: Path, capsys: pytest.C
     known = {name: _flags(_help(capsys, name)) for name in COMMANDS}
     every = set().union(*known.values())
     for code in _code(page):
-        called = re.findall(r"\bshopkeeper (\w+)([^|;&]*)", code)
+        called = re.findall(r"\bshopkeeper (\w[\w-]*)([^|;&]*)", code)
         for name, rest in called:
             assert name in known, f"{page.name}: there is no `shopkeeper {name}`"
             assert _flags(rest) <= known[name], (
@@ -166,7 +168,7 @@ def test_commands_and_flags_that_a_page_names_exist(page: Path, capsys: pytest.C
 
 
 def test_every_command_and_flag_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
-    listed = set(re.findall(r"^    (\w+)  ", _help(capsys), re.MULTILINE))
+    listed = set(re.findall(r"^    (\w[\w-]*)(?: |$)", _help(capsys), re.MULTILINE))
     assert listed == set(COMMANDS)
     told = "\n".join(map(_text, PAGES))
     for name in COMMANDS:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from customers.features.behaviour import buyers_after, category_rhythm, customer_rhythm
 from customers.features.lines import baskets, purchase_lines, trips
-from customers.profiles.clustering import KRow, choose, cluster
 from customers.profiles.design import COLUMNS, FEATURE_WORDS
 from customers.profiles.embedding import behaviour_embedding, weighted_taste
 from customers.profiles.preference import fit_preference
@@ -68,35 +67,6 @@ def test_outcome_window_starts_the_day_after_the_cut(lines):
     came = set(on_day.loc[on_day["customer_id"] == "0", "category"])
     bought = lines.filter((lines.customer_id == "0") & (lines.day == ibis.literal(date(2024, 1, 9))))
     assert came == set(bought.category.execute())  # days 5..8: customer 0 came on day 8 only
-
-
-def test_clusters_planted_groups_and_finds_their_number():
-    random = np.random.default_rng(0)
-    centres = np.eye(4) * 10
-    factors = np.concatenate([centre + random.normal(size=(60, 4)) for centre in centres[:, :4]])
-    factors -= factors.mean(axis=0)
-    found = cluster(factors, range(3, 7), stable=0.95)
-    assert found.k == 4
-    groups = [set(found.labels[i * 60 : (i + 1) * 60]) for i in range(4)]
-    assert all(len(group) == 1 for group in groups)
-    assert len(set.union(*groups)) == 4
-
-
-def test_choice_prefers_the_largest_stable_number_without_tiny_segments():
-    rows = (
-        KRow(3, 0.5, 0.95, 0.2),
-        KRow(4, 0.4, 0.85, 0.1),
-        KRow(5, 0.4, 0.9, 0.01),
-        KRow(6, 0.3, 0.5, 0.05),
-    )
-    assert choose(rows, smallest=0.03, stable=0.8) == 4
-    assert choose(rows, smallest=0.03, stable=0.99) == 3
-    islands = (KRow(3, 0.9, 0.95, 0.2), KRow(4, 0.75, 0.9, 0.1))
-    assert choose(islands, smallest=0.03, stable=0.8) == 3
-
-
-def test_few_customers_make_one_segment():
-    assert cluster(np.zeros((4, 2))).k == 1
 
 
 def _taste(en: str, zh: str, lift: float, share: float = 0.1) -> CategoryTaste:

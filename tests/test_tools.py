@@ -32,6 +32,9 @@ EVERY_CALL: list[tuple[str, dict[str, Any]]] = [
     ("search_products", {"text": "牛奶", "category": "MILK"}),
     ("bought_with", {"category": "DIAPERS", "n": 3}),
     ("bought_with", {"product": "p0"}),
+    ("bought_with", {"category": "WINE", "with": "CHEESE"}),
+    ("bought_with", {"category": "DIAPERS", "with": "CAT FOOD"}),
+    ("bought_with", {"product": "p1", "with": "p2"}),
     ("campaign", {"campaign": "1"}),
     ("campaign", {}),
     *(
@@ -354,8 +357,11 @@ def test_nothing_left_to_recommend_is_said():
 
 
 def test_preference_explained():
-    head, *why = run("explain_preference", customer="0", category="DIAPERS").facts
+    head, *why, change = run("explain_preference", customer="0", category="DIAPERS").facts
     assert head.value > 0.9
+    assert change.predicate == "would_change"
+    assert "left out" in change.text["en"]
+    assert "没有买" in change.text["zh"]
     trips = planted("SELECT count(DISTINCT basket_id) FROM events JOIN products USING (product_id)"
                     " WHERE customer_id = '0' AND category = 'DIAPERS' AND kind = 'purchase'")[0][0]  # fmt: skip
     assert f"{trips} trips" in written(tuple(why))

@@ -25,7 +25,7 @@ from agent.events import (
     TokenEvent,
 )
 from customers.errors import Unknown
-from customers.values import CategoryTaste, Name, Profile, Propensity, Segment, ShopInfo
+from customers.values import CategoryTaste, Label, Name, Profile, Propensity, Segment, ShopInfo
 
 HOSTILE = (
     "<img src=x onerror=\"document.title='PWNED'\"> [x](javascript:alert(1)) "
@@ -74,6 +74,10 @@ class FakeShop:
 
     def segments(self) -> list[Segment]:
         return _segments()
+
+    def labels(self, customer_id: str) -> list[Label]:
+        name = Name(HOSTILE, HOSTILE) if customer_id == "hostile" else Name("Weekend shopper", "周末购物")
+        return [Label("behaviour", "weekend", name, "0.61", "purchases", 0.97, date(2017, 12, 31))]
 
     def segment_map(self) -> list[tuple[str, str, float, float]]:
         spread = [(i * 37 % 100 / 50, i * 61 % 100 / 50) for i in range(len(self._ids))]

@@ -1,11 +1,11 @@
-"""bought_with: what lands in the same basket."""
+"""bought_with: what lands in the same basket, and why two things do."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tools import names, words
+from tools import names, why_together, words
 from tools.base import Access, CannotDo, Fact, ToolResult, TryAgain
 from tools.words import both
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class BoughtWithTool:
-    """Categories (or products) bought in the same baskets, by lift and support."""
+    """Categories (or products) bought in the same baskets, by lift and support; where two are named and
+    the question asks why, what ties them."""
 
     name = "bought_with"
     access = Access.READ
@@ -24,15 +25,20 @@ class BoughtWithTool:
         "category": {"type": "string", "x-entity": "category"},
         "product": {"type": "string", "x-entity": "product"},
         "n": {"type": "integer", "x-count": True},
+        "with": {"type": "string", "x-partner": True},
     }
     required = ()
     one_of = ("category", "product")
 
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
-        """Return the n strongest companions, one fact each."""
+        """Return the n strongest companions, one fact each; with "with", the evidence between the two."""
         category, product = args.get("category"), args.get("product")
         if not category and not product:
             raise TryAgain("bought_with needs a category or a product")
+        if args.get("with"):
+            return why_together.explain(
+                shop, "product" if product else "category", product or category or "", args["with"]
+            )
         found = shop.bought_with(category=category, product_id=product, n=min(int(args.get("n") or 5), 20))
         first = names.product(shop, product) if product else names.category(shop, category or "")
         if not found:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from customers.errors import Unknown
 from customers.profiles.design import FEATURE_WORDS
-from customers.values import Contribution
+from customers.values import Change, Contribution
 from tools import names, words
 from tools.base import Access, CannotDo, Fact, ToolResult
 from tools.words import both
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ExplainPreferenceTool:
-    """The contributions of the category's logistic regression, strongest first."""
+    """The contributions of the category's logistic regression, strongest first, and what would change the chance."""
 
     name = "explain_preference"
     access = Access.READ
@@ -32,7 +32,8 @@ class ExplainPreferenceTool:
     required = ("customer", "category")
 
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
-        """Return the probability, then the behaviours that moved it most."""
+        """Return the probability, then the behaviours that moved it most, then the smallest change of what the
+        customer did that would take it across one half."""
         try:
             found = shop.explain_preference(args["customer"], args["category"])
         except Unknown as error:
@@ -48,7 +49,10 @@ class ExplainPreferenceTool:
             names=name.all,
         )  # fmt: skip
         strongest = sorted(found.contributions, key=lambda c: -abs(c.logit))[:3]
-        return ToolResult((head, *(_fact(who, name, c) for c in strongest)), full=found)
+        facts = [head, *(_fact(who, name, c) for c in strongest)]
+        if found.change is not None:
+            facts.append(_change(who, name, found.change))
+        return ToolResult(tuple(facts), full=found)
 
 
 def _unmodelled(shop: Shop, category: str) -> Mapping[str, str]:
@@ -67,6 +71,28 @@ def _fact(who: names.Called, category: names.Called, c: Contribution) -> Fact:
         both(
             en=f"This {'raises' if raises else 'lowers'} it: {en}.",
             zh=f"{'提高' if raises else '降低'}该概率的因素：{zh}。",
+        ),
+        names=category.all,
+    )  # fmt: skip
+
+
+def _change(who: names.Called, category: names.Called, change: Change) -> Fact:
+    n, chance = abs(change.trips), words.chance(change.probability)
+    trips = "1 trip" if n == 1 else f"{n} trips"
+    if change.trips > 0:
+        done = both(
+            en=f"bought {category.en} on {trips} where they did not", zh=f"另有{n}次购物也买了{category.zh}"
+        )
+    else:
+        done = both(
+            en=f"left out {category.en} on {trips} where they bought it", zh=f"有{n}次购物没有买{category.zh}"
+        )
+    start = both(en="Had", zh="如果") if change.crosses else both(en="Even had", zh="即使")
+    return Fact(
+        who.en, "would_change", change.probability, "probability",
+        both(
+            en=f"{start['en']} {who.en} {done['en']} in the last {change.days} days, the chance would be {chance}.",
+            zh=f"{start['zh']}{who.zh}在最近{change.days}天{done['zh']}，该概率会是{chance}。",
         ),
         names=category.all,
     )  # fmt: skip

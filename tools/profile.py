@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from customers.values import Profile
-from tools import names, notes, words
+from tools import names, notes, outlook, words
 from tools.base import Access, Fact, ToolResult
 from tools.words import both
 
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 ABOUT = ("everything", "spending", "visits", "tastes", "attributes", "next", "notes")
 NOTES = 3
+# What is told with a part that is asked for, and what only who asks for it is told.
+PARTS = {
+    "tastes": ("tastes", "segment"),
+    "visits": ("visits", "next order", "churn"),
+    "next": ("next", "next order", "churn"),
+    "spending": ("spending", "value"),
+    "attributes": ("attributes", "guesses"),
+}
+SELDOM = ("churn", "value", "guesses")
 
 
 class ProfileTool:
@@ -40,11 +49,18 @@ class ProfileTool:
             "tastes": _tastes(shop, profile),
             "attributes": _attributes(shop, profile),
             "next": _next(profile),
+            "next order": outlook.next_order(profile),
+            "churn": outlook.churn(profile),
+            "value": outlook.value(shop, profile),
+            "guesses": outlook.guesses(shop, profile),
             "notes": _notes(shop, profile, about),
         }
-        wanted = {"tastes": ("tastes", "segment")}.get(about, (about,))
+        wanted = PARTS.get(about, (about,))
         chosen = [
-            f for part, facts in parts.items() if about == "everything" or part in wanted for f in facts
+            f
+            for part, facts in parts.items()
+            if part in wanted or (about == "everything" and part not in SELDOM)
+            for f in facts
         ]
         if about != "everything" or not profile.top_categories:
             return ToolResult(tuple(chosen), found=_found(profile, about), full=profile)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from customers.values import Recommendation
-from tools import names, words
+from tools import names, new_categories, words
 from tools.base import Access, CannotDo, Fact, ToolResult
 from tools.words import both
 
@@ -39,6 +39,8 @@ class RecommendTool:
         if not found:
             raise CannotDo(_nothing(shop, customer, category, new_only, bool(exclude)))
         facts = tuple(_fact(shop, customer, rank, rec) for rank, rec in enumerate(found, 1))
+        if new_only and category is None and not exclude:
+            facts += new_categories.facts(shop, customer, len(found))
         slots = {place: _plain(shop, rec) for place, rec in zip(("first", "second"), found, strict=False)}
         cases = {"new" if new_only else found[0].reason, "two" if len(found) > 1 else "one"}
         return ToolResult(

@@ -48,12 +48,13 @@ class SegmentTool:
     required = ("segment",)
 
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
-        """Return size, spending and the defining categories."""
+        """Return size, spending, the defining categories, who its customers are, how it moved, examples."""
         s = shop.segment(args["segment"])
         top = [names.called(t.name) for t in s.top]
         slots = {"taste": both(en=top[0].en, zh=top[0].zh)} if top else {}
         keys = {"category": tuple(t.category for t in s.top)}
-        return ToolResult((_size(s), _habits(shop, s), *_tastes(s)), slots=slots, found=keys, full=s)
+        facts = (_size(s), _habits(shop, s), *_tastes(s), *_traits(shop, s), *_moves(s), *_examples(s))
+        return ToolResult(facts, slots=slots, found=keys, full=s)
 
 
 def _line(rank: int, s: Segment) -> Fact:
@@ -112,3 +113,65 @@ def _tastes(s: Segment) -> list[Fact]:
             )
         )  # fmt: skip
     return facts
+
+
+def _traits(shop: Shop, s: Segment) -> list[Fact]:
+    """Who its customers are more often than others, by a test; never of fewer than ten."""
+    name, facts = names.called(s.name), []
+    for trait in s.traits[:3]:
+        attribute = names.called(shop.name("attribute", trait.attribute))
+        value = names.called(shop.name("attribute_value", f"{trait.attribute}={trait.value}"))
+        facts.append(
+            Fact(
+                name.en, "trait_share", trait.share, "share of customers",
+                both(
+                    en=f"{attribute.en} “{value.en}” holds for {words.percent(trait.share)} of its customers whose {attribute.en} "
+                    f"is known, against {words.percent(trait.usual)} of all such customers.",
+                    zh=f"在{attribute.zh}已知的顾客中，该分群有{words.percent(trait.share)}为“{value.zh}”，"
+                    f"全体为{words.percent(trait.usual)}。",
+                ),
+                names=(*attribute.all, *value.all),
+            )
+        )  # fmt: skip
+    return facts
+
+
+def _moves(s: Segment) -> list[Fact]:
+    """How it changed since the last build; nothing where there was none."""
+    if not s.moves:
+        return []
+    name = names.called(s.name)
+    if s.size_before is None:
+        text = both(
+            en="It is new: no segment of the last build goes on in it.",
+            zh="这是新分群：上一次构建中没有与之对应的分群。",
+        )
+        return [Fact(name.en, "size_before", 0, "customers", text)]
+    came = sum(move.customers for move in s.moves if not move.matched)
+    left = s.size_before - (s.size - came)
+    return [
+        Fact(
+            name.en, "size_before", s.size_before, "customers",
+            both(
+                en=f"At the last build it had {words.plural(s.size_before, 'customer')}; since then {words.number(came)} "
+                f"joined and {words.number(left)} left.",
+                zh=f"上一次构建时该分群有{words.number(s.size_before)}位顾客；此后新增{words.number(came)}位，离开{words.number(left)}位。",
+            ),
+        )
+    ]  # fmt: skip
+
+
+def _examples(s: Segment) -> list[Fact]:
+    if not s.examples:
+        return []
+    name, shown = names.called(s.name), [words.label(customer) for customer in s.examples]
+    return [
+        Fact(
+            name.en, "example_customers", ", ".join(shown), "customers",
+            both(
+                en=f"Typical of it: {words.listing((f'customer {c}' for c in shown), 'en')}.",
+                zh=f"其典型顾客：{words.listing((f'顾客{c}' for c in shown), 'zh')}。",
+            ),
+            names=tuple(shown),
+        )
+    ]  # fmt: skip

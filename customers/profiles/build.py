@@ -1,25 +1,36 @@
-"""The profile stages of a build, in order: behaviour tables, preferences, segments, embeddings.
+"""The profile stages of a build, in order: behaviour tables, features, preferences, segments, embeddings.
 
 Tables written: customer_summary, customer_months, customer_categories, category_totals,
 category_rhythm, customer_rhythm, preferences, preference_usual, customer_segments, segments,
-segment_categories, segment_choice, customer_map.
+segment_categories, segment_choice, segment_traits, segment_examples, segment_moves, segment_before, customer_map, review_sentiment, category_sentiment,
+customer_predictions, attribute_guesses, and those of
+`profiles.encoded`.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import numpy as np
 import pyarrow as pa
 
 from customers.features.behaviour import category_rhythm, contacts, customer_rhythm, decayed_counts
+from customers.features.lines import own_brand_keys
+from customers.features.sentiment.tables import review_sentiment
 from customers.profiles import summary
-from customers.profiles.clustering import Clustering, cluster
+from customers.profiles.alike import SCORES
+from customers.profiles.clustering import InterestSegments, KRow
 from customers.profiles.design import COLUMNS, design
 from customers.profiles.embedding import count_matrix
-from customers.profiles.segments import describe, taste_factors
-from customers.profiles.training import hold_out, rhythm_at, served_categories, train
+from customers.profiles.encoded import write_encoded
+from customers.profiles.forecast import write_predictions
+from customers.profiles.gaps import write_guesses
+from customers.profiles.naming import carry
+from customers.profiles.profile_labels import write_labels
+from customers.profiles.segment_facts import last_build, write_segment_facts
+from customers.profiles.segments import describe
+from customers.profiles.training import hold_out, hold_out_cut, rhythm_at, served_categories, train
 from customers.profiles.vectors import write_vectors
 from customers.profiles.workspace import Behaviours, Workspace, behaviours
 from customers.stages import Stopwatch
@@ -28,15 +39,24 @@ from customers.values import Segment
 HALF_LIFE = 120.0
 
 
-def run(work: Workspace, watch: Stopwatch) -> None:
-    """Run every stage, writing into `work`."""
+def run(work: Workspace, watch: Stopwatch, *, fill_gaps: bool = False) -> None:
+    """Run every stage, writing into `work`; unknown attributes are guessed only on `fill_gaps`."""
     with watch.stage("behaviour tables"):
         data = behaviours(work)
         write_summaries(work, data)
+    with watch.stage("features of every kind of event"):
+        write_encoded(work, hold_out_cut(data), data.last_day)
+    with watch.stage("sentiment of reviews"):
+        review_sentiment(work)
     with watch.stage("preference models") as told:
         write_preferences(work, data, lambda done, total: told.step(done, total))
+    with watch.stage("next orders, churn and value"):
+        write_predictions(work, data)
+        write_guesses(work, fill=fill_gaps)
     with watch.stage("segments"):
         customers, segments = write_segments(work, data)
+    with watch.stage("labels"):
+        write_labels(work.con, own_brand_keys(work.table("names")))
     with watch.stage("text embeddings and behaviour vectors") as told:
         write_vectors(work, data, customers, segments, told)
 
@@ -67,13 +87,16 @@ def write_preferences(work: Workspace, data: Behaviours, step) -> None:
     probability = np.empty((0,)) if model is None else model.probability(columns).ravel()
     if model is not None:
         model.save(work.out / "preference.npz")
+    text, number = pa.string(), pa.float64()
+    kept = {"customer_id": text, "category": text, "probability": number} | dict.fromkeys(SCORES, number)
     work.keep_rows(
         "preferences",
-        pa.schema({"customer_id": pa.string(), "category": pa.string(), "probability": pa.float64()}),
+        pa.schema(kept),
         {
             "customer_id": [key for key in rhythm.customers for _ in rhythm.categories],
             "category": rhythm.categories * len(rhythm.customers),
             "probability": probability,
+            **{name: rhythm.others[name].ravel() for name in SCORES},
         },
     )
     usual = usual_values(rhythm.categories, columns, rhythm.behaviours())
@@ -113,18 +136,24 @@ def write_segments(work: Workspace, data: Behaviours) -> tuple[list[str], list[S
         count_matrix(*place, counts[column].tolist(), customers, categories)
         for column in ("baskets", "spend")
     )
-    factors = taste_factors(baskets)
-    found = cluster(factors)
+    found = InterestSegments().fit(baskets)
     figures = np.column_stack([totals[name] for name in ("spend", "baskets", "recency_days")]).astype(float)
-    segments = describe(found.labels, spend, baskets, categories, work.names("category"), figures)
-    _keep_segments(work, customers, factors, found, segments)
+    segments = describe(found.labels_, spend, baskets, categories, work.names("category"), figures)
+    _keep_segments(work, customers, found, segments)
+    distances = found.distances(baskets).min(axis=1)
+    ids, before = [segments[i].segment_id for i in found.labels_], last_build(work.out)
+    write_segment_facts(work, customers, ids, distances, before)
+    if before:
+        words = work.con.execute("SELECT kind, key, language, synonym FROM synonyms ORDER BY ALL").fetchall()
+        members = dict(zip(customers, ids, strict=True))
+        carry(before.version, work.out, members, before.segment_of, segments, words)
     return customers, segments
 
 
 def _keep_segments(
-    work: Workspace, customers: list[str], factors: np.ndarray, found: Clustering, segments: list[Segment]
+    work: Workspace, customers: list[str], found: InterestSegments, segments: list[Segment]
 ) -> None:
-    ids = [segments[label].segment_id for label in found.labels]
+    ids, factors = [segments[label].segment_id for label in found.labels_], found.factors_
     text, number, whole = pa.string(), pa.float64(), pa.int64()
     members = {"customer_id": customers, "segment_id": ids}
     work.keep_rows("customer_segments", pa.schema({"customer_id": text, "segment_id": text}), members)
@@ -144,8 +173,8 @@ def _keep_segments(
     rows = {name: [getattr(taste, name) for *_, taste in tops] for name in tastes}
     rows |= {"segment_id": [top[0] for top in tops], "rank": [top[1] for top in tops]}
     work.keep_rows("segment_categories", pa.schema({"segment_id": text, "rank": whole} | tastes), rows)
-    tried = {"k": whole, "silhouette": number, "stability": number, "smallest": number, "chosen": pa.bool_()}
-    table = [asdict(row) | {"chosen": row.k == found.k} for row in found.table]
+    tried = {"k": whole} | {field.name: number for field in fields(KRow)[1:]} | {"chosen": pa.bool_()}
+    table = [asdict(row) | {"chosen": row.k == found.n_clusters_} for row in found.table_]
     work.keep_rows("segment_choice", pa.schema(tried), {name: [row[name] for row in table] for name in tried})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from customers import values as v
 from customers.catalogue import Catalogue
+from customers.profiles.segment_cards import segment_cards
 from customers.stores.reader import Reader
 
 _TOP = 8
@@ -51,6 +52,8 @@ class Cards:
             likely=tuple(v.Propensity(key, self._category(key), p) for key, p in likely),
             campaigns_received=received,
             coupons_redeemed=redeemed,
+            outlook=self._outlook(customer_id),
+            guesses=self._guesses(customer_id),
         )
 
     def taste(self, customer_id: str, category: str) -> v.CategoryTaste | None:
@@ -88,6 +91,25 @@ class Cards:
         )
         return tuple(v.CategoryTaste(row[0], self._category(row[0]), *row[1:]) for row in rows)
 
+    def _outlook(self, customer_id: str) -> v.Outlook | None:
+        if not self._reader.has_table("customer_predictions"):  # a version of an earlier release
+            return None
+        found = self._reader.rows(
+            "SELECT as_of, next_order_low, next_order, next_order_high, alive, churn, value, value_low, value_high"
+            " FROM customer_predictions WHERE customer_id = ?",
+            [customer_id],
+        )
+        return v.Outlook(*found[0]) if found else None
+
+    def _guesses(self, customer_id: str) -> dict[str, v.Guess]:
+        if not self._reader.has_table("attribute_guesses"):
+            return {}
+        found = self._reader.rows(
+            "SELECT attribute, value, probability FROM attribute_guesses WHERE customer_id = ? ORDER BY attribute",
+            [customer_id],
+        )
+        return {attribute: v.Guess(value, chance) for attribute, value, chance in found}
+
     def _category(self, key: str) -> v.Name:
         return self._catalogue.name("category", key)
 
@@ -119,11 +141,18 @@ class Cards:
             " ORDER BY segment_id, rank"
         ):
             tops.setdefault(segment_id, []).append(v.CategoryTaste(row[0], self._category(row[0]), *row[1:]))
+        card = segment_cards(self._reader)
         rows = self._reader.rows(
-            "SELECT segment_id, name_en, name_zh, size, share, mean_spend, mean_baskets, mean_recency_days"
+            "SELECT segment_id, size, share, mean_spend, mean_baskets, mean_recency_days"
             " FROM segments ORDER BY size DESC, segment_id"
         )
         return {
-            row[0]: v.Segment(row[0], v.Name(row[1], row[2]), *row[3:], top=tuple(tops.get(row[0], ())))
+            row[0]: v.Segment(
+                row[0],
+                self._catalogue.name("segment", row[0]),
+                *row[1:],
+                top=tuple(tops.get(row[0], ())),
+                **card(row[0]),
+            )
             for row in rows
         }

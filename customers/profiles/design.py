@@ -6,6 +6,7 @@ many correlated columns can be told as a handful of behaviours, each with a valu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from customers.features.behaviour import HALF_LIVES
+from customers.profiles.alike import SCORES
 
 HORIZON = 30
 _CEILING = 365.0
@@ -26,6 +28,10 @@ FEATURE_WORDS: dict[str, tuple[str, str]] = {
     "baskets_90": (
         "bought on {value:.0f} trips in the last 90 days (all customers: {usual:.1f})",
         "最近90天在{value:.0f}次购物中买过（全部顾客平均{usual:.1f}次）",
+    ),
+    "others": (
+        "going by the other things bought, {value:.0%} of such customers buy it within 90 days (all customers: {usual:.0%})",
+        "从其购买的其他品类看，这样的顾客约{value:.0%}会在90天内购买（全部顾客平均{usual:.0%}）",
     ),
     "visits": (
         "{value:.0f} trips to the shop in the last 30 days (all customers: {usual:.1f})",
@@ -56,6 +62,8 @@ COLUMNS: dict[str, str] = {
     "log_baskets": "baskets",
     "log_decayed_180": "baskets",
     "poisson": "baskets",
+    "together_60": "others",
+    "together_90": "others",
     "shop_days": "visits",
     "shop_baskets": "visits",
     "shop_baskets_30": "visits",
@@ -84,16 +92,23 @@ _SHOP_FIELDS += [f"decayed_{h}" for h in HALF_LIVES]
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """Raw features: `own` name -> (customers, categories), `shop` name -> (customers, 1). A category
-    that a customer never bought has zeros."""
+    """Raw features: `own` name -> (customers, categories), `shop` name -> (customers, 1), `others` score of
+    `profiles.alike` -> (customers, categories). A category that a customer never bought has zeros in `own`."""
 
     customers: list[str]
     categories: list[str]
     own: dict[str, NDArray[np.float64]]
     shop: dict[str, NDArray[np.float64]]
+    others: Mapping[str, NDArray[np.float64]]
 
     @classmethod
-    def of(cls, by_category: pd.DataFrame, by_customer: pd.DataFrame, categories: list[str]) -> Rhythm:
+    def of(
+        cls,
+        by_category: pd.DataFrame,
+        by_customer: pd.DataFrame,
+        categories: list[str],
+        others: Mapping[str, NDArray[np.float64]],
+    ) -> Rhythm:
         """From the tables of `features.behaviour`; customers are those of `by_customer`, in order."""
         customers = by_customer["customer_id"].tolist()
         row = pd.Index(customers).get_indexer(pd.Index(by_category["customer_id"]))
@@ -105,7 +120,7 @@ class Rhythm:
             values = by_category[name].to_numpy(dtype=float, na_value=0.0)
             own[name][row[known], column[known]] = values[known]
         shop = {n: by_customer[n].to_numpy(dtype=float, na_value=0.0)[:, None] for n in _SHOP_FIELDS}
-        return cls(customers, categories, own, shop)
+        return cls(customers, categories, own, shop, others)
 
     def behaviours(self) -> dict[str, NDArray[np.float64]]:
         """Behaviour -> its shown value, shape (customers, categories)."""
@@ -113,6 +128,7 @@ class Rhythm:
         return {
             "baskets_90": self.own["baskets_90"],
             "baskets": self.own["baskets"],
+            "others": np.clip(self.others["together_90"], 0, 1),
             "visits": np.broadcast_to(self.shop["baskets_30"], shape),
             "basket_size": np.broadcast_to(self.shop["mean_basket"], shape),
         }
@@ -157,6 +173,7 @@ def design(rhythm: Rhythm) -> NDArray[np.float32]:
         "log_mean_basket": np.log1p(np.maximum(shop["mean_basket"], 0)),
         "mean_categories": np.log1p(shop["mean_categories"]),
         **{f"log_decayed_{h}": np.log1p(own[f"decayed_{h}"]) for h in HALF_LIVES},
+        **{name: rhythm.others[name] for name in SCORES},
     }
     made = np.empty((*shape, len(COLUMNS)), dtype=np.float32)
     for i, name in enumerate(COLUMNS):

@@ -20,14 +20,18 @@ from customers.encoder import unit_rows
 LATENT = 64
 
 
-def weighted_taste(counts: sp.csr_matrix) -> sp.csr_matrix:
-    """TF-IDF of a customers x items count matrix: log(1 + count) x log(customers / buyers), rows of
-    unit length (Salton & Buckley, 1988)."""
+def rarity(counts: sp.csr_matrix) -> NDArray[np.float64]:
+    """Weight of each item, shape (items,): log(customers / buyers), never quite 0."""
+    buyers = np.bincount(counts.tocsr().indices, minlength=counts.shape[1])  # type: ignore[index]
+    return np.log((1 + counts.shape[0]) / (1 + buyers)) + 0.1  # type: ignore[index]
+
+
+def weighted_taste(counts: sp.csr_matrix, weights: NDArray[np.float64] | None = None) -> sp.csr_matrix:
+    """TF-IDF of a customers x items count matrix: log(1 + count) x weight, rows of unit length (Salton &
+    Buckley, 1988). weights: of the items, as other customers have them; None for their own `rarity`."""
     logs = counts.astype(np.float64).tocsr(copy=True)
     logs.data = np.log1p(logs.data)
-    buyers = np.bincount(logs.indices, minlength=logs.shape[1])
-    rarity = np.log((1 + logs.shape[0]) / (1 + buyers)) + 0.1
-    weighted = logs @ sp.diags(rarity)
+    weighted = logs @ sp.diags(rarity(logs) if weights is None else weights)
     norms = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
     return sp.csr_matrix(sp.diags(1 / np.where(norms > 0, norms, 1)) @ weighted)
 
@@ -56,6 +60,17 @@ def latent_factors(taste: sp.csr_matrix, dimensions: int, random_state: int = 0)
     centred = np.asarray(taste.todense()) - np.asarray(taste.mean(axis=0))
     left, scale, _ = randomized_svd(centred, n_components=k, random_state=random_state)
     return left * np.sqrt(scale)
+
+
+def latent_axes(taste: sp.csr_matrix, dimensions: int, random_state: int = 0) -> NDArray[np.float64]:
+    """Axes V/sqrt(S) of the same decomposition, shape (items, dimensions): centred taste @ axes are the
+    `latent_factors`, of customers that it was not fitted on as well."""
+    rows, columns = taste.shape  # type: ignore[misc]
+    k = max(1, min(dimensions, rows - 1, columns - 1))
+    centred = np.asarray(taste.todense()) - np.asarray(taste.mean(axis=0))
+    _, scale, right = randomized_svd(centred, n_components=k, random_state=random_state)
+    # An axis along which nobody differs places everybody at 0.
+    return np.divide(right.T, np.sqrt(scale), out=np.zeros_like(right.T), where=scale > 1e-9)
 
 
 def count_matrix(

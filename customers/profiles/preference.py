@@ -120,6 +120,12 @@ def _newton(
     return weights
 
 
+def log_odds_of(probability: NDArray[np.floating]) -> NDArray[np.float64]:
+    """log(p / (1 - p)), safe at the ends."""
+    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
+    return np.log(clipped / (1 - clipped))
+
+
 def sigmoid(log_odds: NDArray[np.floating]) -> NDArray[np.float64]:
     """1 / (1 + exp(-x)), safe at the ends."""
     return 1.0 / (1.0 + np.exp(-np.clip(log_odds, -35, 35)))

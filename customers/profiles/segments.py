@@ -1,7 +1,6 @@
 """Segments: customers clustered on taste, described by what sets them apart, and named from it.
 
-Taste is the leading factors of the TF-IDF weighted customer x category matrix; `clustering` scales
-each customer to unit length, so that k-means groups by what is bought and not by how much.
+`clustering` groups them by the direction of taste: what is bought, not how much.
 """
 
 from __future__ import annotations
@@ -10,20 +9,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from customers.profiles.embedding import latent_factors, weighted_taste
 from customers.values import CategoryTaste, Name, Segment
 
-_FACTORS = 8
 _DEFINING = 1.2
 _SUPPORT = 0.002
 _CATCH_ALL = ("other ", "misc")
 _TOP = 8
-
-
-def taste_factors(counts: sp.csr_matrix, random_state: int = 0) -> NDArray[np.float64]:
-    """Latent factors of taste, strongest first, shape (customers, at most 8), from customers x
-    categories basket counts."""
-    return latent_factors(weighted_taste(counts), _FACTORS, random_state)
 
 
 def describe(

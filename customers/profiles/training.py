@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from customers.features.behaviour import buyers_after, category_rhythm, customer_rhythm
+from customers.profiles.alike import alike_scores
 from customers.profiles.design import HORIZON, Rhythm, design
 from customers.profiles.preference import PreferenceModel, fit_preference
 from customers.profiles.quality import Quality, quality, reliability
@@ -57,9 +58,10 @@ def served_categories(categories: ir.Table, as_of: date, n: int = CATEGORIES) ->
 
 def rhythm_at(data: Behaviour, as_of: date, categories: list[str]) -> Rhythm:
     """Raw features of every customer seen by `as_of`, customers in text order."""
-    own = category_rhythm(data.categories.filter(data.categories.category.isin(categories)), as_of)
-    shop = customer_rhythm(data.baskets, as_of).order_by("customer_id")
-    return Rhythm.of(own.to_pandas(), shop.to_pandas(), categories)
+    own = category_rhythm(data.categories, as_of).to_pandas()
+    shop = customer_rhythm(data.baskets, as_of).order_by("customer_id").to_pandas()
+    others = alike_scores(own, shop["customer_id"].tolist(), categories)
+    return Rhythm.of(own, shop, categories, others)
 
 
 def truth_after(data: Behaviour, as_of: date, rhythm: Rhythm) -> NDArray[np.float64]:
@@ -97,9 +99,14 @@ def train(
     return fit_preference(categories, np.concatenate(columns), np.concatenate(truths))
 
 
+def hold_out_cut(data: Behaviour) -> date:
+    """The last day that what is scored on the held-out 30 days may have seen."""
+    return data.last_day - timedelta(days=HORIZON)
+
+
 def hold_out(data: Behaviour, step: Callable[[], None] = lambda: None) -> HeldOut | None:
     """Train before the last 30 days, score on them."""
-    cut = data.last_day - timedelta(days=HORIZON)
+    cut = hold_out_cut(data)
     categories = served_categories(data.categories, cut)
     model = train(data, cut, categories, step)
     if model is None:

@@ -14,7 +14,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from customers.errors import BadInput
-from customers.features.lines import baskets, purchase_lines, trips
+from customers.features.lines import baskets, own_brand_keys, purchase_lines, trips
 from customers.ports import TextEncoder
 from customers.profiles.training import Behaviour
 from customers.values import Name
@@ -82,21 +82,12 @@ def behaviours(work: Workspace) -> Behaviours:
     if last is None:
         raise BadInput("the shop's data holds no purchase; bring in purchase events with `shopkeeper data`")
     return Behaviours(
-        baskets=work.hold("held_baskets", baskets(lines, private_brands(work))),
+        baskets=work.hold("held_baskets", baskets(lines, own_brand_keys(work.table("names")))),
         categories=work.hold("held_categories", trips(lines, "category")),
         first_day=_day(first),
         last_day=_day(last),
         lines=lines,
         items=work.hold("held_items", trips(lines, "item")),
-    )
-
-
-def private_brands(work: Workspace) -> list[str]:
-    """Brand keys that are the shop's own, told by their name."""
-    marks = ("private", "own brand", "store brand", "自有")
-    named = work.names("brand")
-    return sorted(
-        key for key, name in named.items() if any(m in f"{name.en} {name.zh}".lower() for m in marks)
     )
 
 
