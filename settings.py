@@ -24,6 +24,8 @@ class Settings:
     llm_url: base URL of an OpenAI-compatible server (".../v1"); None starts the local server.
     answer_form: "clauses" (rendered facts) or "prose" (the model's own words, verified); "" takes what the
     model's catalogue entry says.
+    engine: where `shopkeeper features` runs: "duckdb", or a Spark master (see `customers.features.engine`).
+    fill_gaps: whether a build guesses attributes that nobody told (as probabilities, shown as such).
     llm_model: a name of the model catalogue, a path to a GGUF file, or the server's model name.
     """
 
@@ -32,6 +34,8 @@ class Settings:
         default_factory=lambda: Path(os.environ.get("SHOPKEEPER_SHOP") or _var() / "complete-journey")
     )
     cache: Path = field(default_factory=_cache)
+    engine: str = field(default_factory=lambda: os.environ.get("SHOPKEEPER_ENGINE") or "duckdb")
+    fill_gaps: bool = field(default_factory=lambda: os.environ.get("SHOPKEEPER_FILL_GAPS", "0") == "1")
     llm_url: str | None = field(default_factory=lambda: os.environ.get("SHOPKEEPER_LLM_URL") or None)
     llm_key: str | None = field(
         default_factory=lambda: os.environ.get("SHOPKEEPER_LLM_KEY") or None, repr=False
@@ -43,5 +47,9 @@ class Settings:
     llm_threads: int = field(
         default_factory=lambda: int(os.environ.get("SHOPKEEPER_LLM_THREADS") or os.cpu_count() or 2)
     )
+    api_key: str | None = field(
+        default_factory=lambda: os.environ.get("SHOPKEEPER_API_KEY") or None, repr=False
+    )
+    api_port: int = field(default_factory=lambda: int(os.environ.get("SHOPKEEPER_API_PORT") or 8300))
     ui_host: str = "127.0.0.1"
     ui_port: int = field(default_factory=lambda: int(os.environ.get("SHOPKEEPER_UI_PORT") or 7860))
