@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from customers.errors import BadInput
 
@@ -22,16 +22,25 @@ _WAIT_S = 30.0
 _SHUT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 _TAKEN = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
+Why = Literal["read_only", "busy", "unreadable"]
+
 
 class SqliteFile:
     """One file with the tables of `schema`, made by the first write, readable by its owner only.
 
     schema: the statements that make the tables. version: of the schema, kept in the file; a file of
-    another version is refused. All methods raise BadInput where the file cannot be used.
+    another version is refused. All methods raise BadInput where the file cannot be used; `refused` makes
+    another error of the reason ("read_only", "busy" or "unreadable") and the message.
     """
 
-    def __init__(self, path: Path, schema: Sequence[str], version: int) -> None:
-        self.path, self._schema, self._version_wanted = path, schema, version
+    def __init__(
+        self,
+        path: Path,
+        schema: Sequence[str],
+        version: int,
+        refused: Callable[[Why, str], BadInput] = lambda _, message: BadInput(message),
+    ) -> None:
+        self.path, self._schema, self._version_wanted, self._refused = path, schema, version, refused
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -70,6 +79,7 @@ class SqliteFile:
         with self._translated(), closing(self._connect("mode=rw")) as con:
             con.execute("PRAGMA secure_delete = ON")
             con.execute("PRAGMA temp_store = MEMORY")
+            con.execute("PRAGMA synchronous = FULL")
             _patiently(lambda: con.execute("PRAGMA journal_mode = WAL"))
             with _transaction(con):
                 if self._version(con) == 0:
@@ -88,9 +98,10 @@ class SqliteFile:
     def _version(self, con: sqlite3.Connection) -> int:
         ((version,),) = con.execute("PRAGMA user_version").fetchall()
         if version not in (0, self._version_wanted):
-            raise BadInput(
+            raise self._refused(
+                "unreadable",
                 f"{self.path} was written by another version of Shopkeeper (version {version} of the file);"
-                " update Shopkeeper"
+                " update Shopkeeper",
             )
         return version
 
@@ -104,20 +115,22 @@ class SqliteFile:
             if code in _SHUT:
                 raise self._read_only(error) from error
             if code in _TAKEN:
-                raise BadInput(
-                    f"{self.path} is in use by another program; try again when it is done"
+                raise self._refused(
+                    "busy", f"{self.path} is in use by another program; try again when it is done"
                 ) from error
             if code == sqlite3.SQLITE_FULL:
-                raise BadInput(f"{self.path}: the disk is full; free some space") from error
+                raise self._refused("read_only", f"{self.path}: the disk is full; free some space") from error
             if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-                raise BadInput(
-                    f"{self.path} is damaged ({error}); put a backup in its place or move it away"
+                raise self._refused(
+                    "unreadable",
+                    f"{self.path} is damaged ({error}); put a backup in its place or move it away",
                 ) from error
             raise
 
     def _read_only(self, error: Exception) -> BadInput:
-        return BadInput(
-            f"{self.path} cannot be opened as needed ({error}); give this user the right to write in its folder"
+        return self._refused(
+            "read_only",
+            f"{self.path} cannot be opened as needed ({error}); give this user the right to write in its folder",
         )
 
 
