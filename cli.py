@@ -10,19 +10,18 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from cli_common import SAMPLE, Bar, UsageError, say
+from cli_data import add_commands, ingest_sample
 from settings import Settings
 
 if TYPE_CHECKING:
     from agent import Agent
     from agent.events import Reply
-
-SAMPLE = "complete-journey"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,10 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-class UsageError(Exception):
-    """The command line asks for something that cannot be; one line."""
-
-
 def _settings(args: argparse.Namespace) -> Settings:
     try:
         settings = Settings()
@@ -69,10 +64,6 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 def _shop_dir(given: str, settings: Settings) -> Path:
     return Path(given) if "/" in given or Path(given).exists() else settings.var / given
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 # commands ------------------------------------------------------------------------------------
@@ -92,161 +83,15 @@ def _ensure_built(settings: Settings) -> None:
     if not (settings.shop / pipeline.STORE).is_file():
         if settings.shop.name != SAMPLE:
             raise UsageError(f"{settings.shop} holds no data: bring it in with `shopkeeper data SOURCE`")
-        _ingest_sample(settings)
+        ingest_sample(settings)
     _build_shop(settings, force=False)
-
-
-def _ingest_sample(settings: Settings) -> None:
-    from customers import pipeline
-    from customers.ingest import complete_journey
-    from download import ensure_sample_data
-
-    data = ensure_sample_data(settings.cache)
-    with _Bar() as bar:
-        complete_journey.ingest(data, settings.shop / pipeline.STORE, bar)
 
 
 def _build_shop(settings: Settings, force: bool) -> Path:
     from customers import pipeline
 
-    with _Bar() as bar:
+    with Bar() as bar:
         return pipeline.build(settings.shop, bar, force=force, fill_gaps=settings.fill_gaps)
-
-
-def _data(args: argparse.Namespace, settings: Settings) -> int:
-    from customers import pipeline
-    from customers.ingest.quality import render_markdown
-
-    if args.source == [SAMPLE]:
-        settings = replace(settings, shop=settings.var / SAMPLE if not args.shop else settings.shop)
-        _ingest_sample(settings)
-    else:
-        if not args.shop:
-            settings = replace(settings, shop=settings.var / args.name.lower().replace(" ", "-"))
-        if code := _load(args, settings.shop / pipeline.STORE):
-            return code
-    store = settings.shop / pipeline.STORE
-    print(render_markdown(store, "en"))
-    _quality_page(store, [Path(source) for source in args.source])
-    _say(f"Stored in {settings.shop}. Next: shopkeeper build --shop {settings.shop}")
-    return 0
-
-
-def _quality_page(store: Path, given: Sequence[Path]) -> None:
-    """Write the quality page; where a folder that was given knows its planted dirt, score it as well."""
-    from customers.ingest import dirt_score, quality_page
-
-    scores = [score for path in given if path.is_dir() for score in dirt_score.score_store(store, path)]
-    if scores:
-        print(dirt_score.render(scores))
-    _say(f"Quality report: {quality_page.write(store, scores)}")
-
-
-def _rejected(args: argparse.Namespace, settings: Settings) -> int:
-    """List the rows that cleaning kept aside, or put those of a rule back."""
-    from customers import pipeline
-    from customers.ingest import kept_aside, put_back
-    from customers.stores.events import open_store
-
-    store = settings.shop / pipeline.STORE
-    if args.put_back:
-        done = put_back.put_back(store, args.put_back, args.source, args.customer)
-        _quality_page(store, [])
-        print(
-            f"{done.rows:,} row{'s' if done.rows != 1 else ''} of rule {args.put_back}: {done.restored:,} put "
-            f"back, {done.again:,} kept aside under another rule, {done.repeated:,} there already"
-        )
-        return 0
-    opened = open_store(store)
-    try:
-        found = kept_aside.rows(opened, args.rule, args.source, None if args.csv else args.limit)
-        if args.csv:
-            kept_aside.write_csv(found, Path(args.csv))
-            print(f"{len(found):,} rows in {args.csv}")
-        elif args.json:
-            print(json.dumps([row.to_dict() for row in found], ensure_ascii=False))
-        else:
-            print(kept_aside.render(opened, found, args.rule, args.source))
-    finally:
-        opened.close()
-    return 0
-
-
-def _load(args: argparse.Namespace, store: Path) -> int:
-    """Bring files or a database into a store, read as before, as guessed or as the mapping says."""
-    from customers.ingest import files, remembered, sources
-    from customers.ingest.mapping import Mapping
-
-    asked = {"tables": args.table, "since": args.since, "afresh": args.replace}
-    with _Bar() as bar, sources.opened(args.source, store, bar, **asked) as found:
-        for line in found.told:
-            _say(line)
-        if not found.paths:
-            _say("Nothing new to load.")
-            return 0
-        if args.mapping:
-            mapping = Mapping.from_yaml(_read(Path(args.mapping)), args.mapping)
-        else:
-            good, broken = files.readable(found.paths)
-            if not good:
-                raise UsageError(broken[0])
-            mapping, before = remembered.recall(good, store)
-            if not _confirmed(mapping, args.yes, before):
-                return 2
-        loaded = files.ingest(found.paths, mapping, store, args.name, bar, add=not args.replace)
-        remembered.remember(mapping, store)
-        found.loaded(store)
-    for name in loaded.unchanged:
-        _say(f"{name} was loaded before and has not changed: left as it is.")
-    for line in loaded.unreadable:
-        _say(f"Left out: {line}")
-    _say(f"{loaded.new:,} new events, {loaded.repeated:,} there already, {loaded.rejected:,} kept aside.")
-    return 0
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-
-
-def _confirmed(mapping: Any, yes: bool, as_before: Collection[str] = ()) -> bool:
-    """Whether the guess may be used; where not, the mapping goes to standard output, ready to be mended."""
-    _say(mapping.table(as_before))
-    asked = not yes and sys.stdin.isatty()
-    if yes or (asked and input("Read the columns like this? [y/N] ").strip().lower() in ("y", "yes", "是")):
-        return True
-    _say(
-        "This is how the columns would be read. Say --yes to accept it, or save it, mend it and pass --mapping FILE:"
-    )
-    print(mapping.to_yaml())
-    return False
-
-
-def _simulate(args: argparse.Namespace, settings: Settings) -> int:
-    """A shop with planted truth as plain files, or the kinds of event that a shop's data lacks."""
-    if args.fill == bool(args.folder):
-        raise UsageError("say either a folder to write a simulated shop to, or --fill to add to --shop")
-    if args.fill:
-        from customers import pipeline
-        from customers.simulate.fill import fill
-
-        with _Bar() as bar:
-            added = fill(settings.shop / pipeline.STORE, args.seed, bar)
-        for kind, rows in added.items():
-            print(f"{kind}: {rows:,} simulated events")
-        _say(f"SIMULATED events are in {settings.shop}. Next: shopkeeper build --shop {settings.shop}")
-        return 0
-    from customers.simulate.shop import NAME, Asked, simulate
-
-    asked = Asked(args.customers, args.days, args.seed, args.dirt, args.format)
-    with _Bar() as bar:
-        written = simulate(Path(args.folder), asked, bar)
-    for name, rows in written.items():
-        print(f"{name}.{args.format}: {rows:,} rows")
-    _say(f'SIMULATED DATA. Next: shopkeeper data {args.folder} --yes --name "{NAME}"')
-    return 0
 
 
 def _build(args: argparse.Namespace, settings: Settings) -> int:
@@ -257,30 +102,10 @@ def _build(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _export_events(args: argparse.Namespace, settings: Settings) -> int:
-    from customers import pipeline
-    from customers.features.engine import export_parquet
-
-    export_parquet(settings.shop / pipeline.STORE, Path(args.folder))
-    print(args.folder)
-    return 0
-
-
-def _features(args: argparse.Namespace, settings: Settings) -> int:
-    from customers import pipeline
-    from customers.features.engine import connect, write_features
-
-    source = args.events or str(settings.shop / pipeline.STORE)
-    with connect(args.engine or settings.engine, source) as engine:
-        for name, folder in write_features(engine, args.out, args.as_of).items():
-            print(f"{name}\t{folder}")
-    return 0
-
-
 def _ask(args: argparse.Namespace, settings: Settings) -> int:
     from agent import Agent
 
-    with Agent.open(settings, on_progress=_say if sys.stderr.isatty() else None) as agent:
+    with Agent.open(settings, on_progress=say if sys.stderr.isatty() else None) as agent:
         if args.question != "-":
             _print(agent.ask(args.question, args.role, args.customer, args.session), args.json)
             return 0
@@ -337,12 +162,12 @@ def _ui(args: argparse.Namespace, settings: Settings) -> NoReturn:
 
     port = getattr(args, "port", None) or settings.ui_port
     require_free(settings.ui_host, port)
-    with Agent.open(settings, on_progress=_say, share=True) as agent:
-        _say(f"Shopkeeper is at http://{settings.ui_host}:{port} (Ctrl-C ends it)")
+    with Agent.open(settings, on_progress=say, share=True) as agent:
+        say(f"Shopkeeper is at http://{settings.ui_host}:{port} (Ctrl-C ends it)")
         try:
             launch(agent, settings.ui_host, port, open_browser=not getattr(args, "no_browser", False))
         except KeyboardInterrupt:
-            _say("stopped")
+            say("stopped")
     # The page's own threads outlive it; leave without waiting for them, everything of ours is closed.
     sys.stdout.flush()
     sys.stderr.flush()
@@ -365,8 +190,8 @@ def _serve(args: argparse.Namespace, settings: Settings) -> int:
     key = settings.api_key
     if key is None:
         key, path = key_in(settings.var)
-        _say(f"The API key is in {path}")
-    _say(f"{settings.shop} takes events at http://{args.host}:{port}/v1/events (Ctrl-C ends it)")
+        say(f"The API key is in {path}")
+    say(f"{settings.shop} takes events at http://{args.host}:{port}/v1/events (Ctrl-C ends it)")
     serve(create_app(settings.shop, key, zone=where), listening)
     return 0
 
@@ -382,13 +207,13 @@ def _llm(args: argparse.Namespace, settings: Settings) -> int:
             raise UsageError(f"an adapter is given as NAME=FOLDER, not as {adapter!r}")
     adapters = dict(adapter.split("=", 1) for adapter in args.adapter)
     asked = VllmAsked(args.tensor_parallel, adapters, args.vllm_arguments)
-    endpoint = serve(settings, args.engine, asked, _say, args.port or 0)
+    endpoint = serve(settings, args.engine, asked, say, args.port or 0)
     try:
         print(f"{endpoint.model} answers at {endpoint.base_url}", flush=True)
         if endpoint.owned is not None:
-            _say("Other shopkeeper commands use it while it runs; Ctrl-C ends it.")
+            say("Other shopkeeper commands use it while it runs; Ctrl-C ends it.")
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-            _say(f"shopkeeper: {endpoint.owned.wait()}")
+            say(f"shopkeeper: {endpoint.owned.wait()}")
             return 1
     finally:
         endpoint.close()
@@ -458,7 +283,7 @@ def _label(args: argparse.Namespace, settings: Settings) -> int:
     from ui.label_terminal import LabelUsage, run
 
     try:
-        return run(args, settings, _Bar())
+        return run(args, settings, Bar())
     except LabelUsage as error:
         raise UsageError(str(error)) from error
 
@@ -472,7 +297,7 @@ def _name_segments(args: argparse.Namespace, settings: Settings) -> int:
     from customers.shop import Shop
 
     shop = Shop.open(settings.shop)
-    endpoint = connect(settings, _say)
+    endpoint = connect(settings, say)
     llm = LLM(endpoint)
     try:
         segment_names.run(shop, llm, endpoint.model, default_prompts(), print)
@@ -486,7 +311,7 @@ def _name_segments(args: argparse.Namespace, settings: Settings) -> int:
 def _train(args: argparse.Namespace, settings: Settings) -> int:
     from customers.deep.command import run
 
-    return run(args, settings.shop, _say)
+    return run(args, settings.shop, say)
 
 
 def _doctor(args: argparse.Namespace, settings: Settings) -> int:
@@ -505,48 +330,6 @@ def _doctor(args: argparse.Namespace, settings: Settings) -> int:
             if not finding.ok:
                 print(f"      {finding.mend}")
     return 0 if all(f.ok for f in found) else 2
-
-
-class _Bar:
-    """Shows the stages of long work: a bar on a terminal, a line a stage elsewhere."""
-
-    def __init__(self) -> None:
-        from tqdm import tqdm
-
-        self._tqdm, self._bar, self._live = tqdm, None, sys.stderr.isatty()
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-    def stage(self, name: str) -> None:
-        self._close()
-        if self._live:
-            self._bar = self._tqdm(
-                desc=name, total=None, bar_format="{desc:<36}{bar:20} {elapsed}", file=sys.stderr
-            )
-        else:
-            _say(name)
-
-    def step(self, done: int, total: int) -> None:
-        if self._bar is not None:
-            self._bar.total = total
-            self._bar.n = done
-            self._bar.refresh()
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day; write it like 2024-03-31") from None
 
 
 # arguments -----------------------------------------------------------------------------------
@@ -575,45 +358,9 @@ def _parser() -> argparse.ArgumentParser:
         page = command(name, _run if name == "run" else _ui, words, model=True)
         page.add_argument("--port", type=int, help="default 7860")
         page.add_argument("--no-browser", action="store_true", help="do not open a browser")
-    data = command(
-        "data", _data, f"bring data in: files, folders, a database's connection string, or `{SAMPLE}`"
-    )
-    data.add_argument("source", nargs="+")
-    data.add_argument("--mapping", help="how columns are read (YAML); guessed from the header without it")
-    data.add_argument(
-        "--table", action="append", default=[], help="of a database: a table, or NAME=SELECT ..."
-    )
-    data.add_argument("--since", metavar="COLUMN", help="of a database: read on from its highest value")
-    data.add_argument("--replace", action="store_true", help="start anew instead of adding to what is there")
-    data.add_argument("--yes", action="store_true", help="accept the guessed mapping")
-    data.add_argument("--name", default="my-shop", help="what the shop is called")
-    simulate = command("simulate", _simulate, "make a simulated shop whose truth is known")
-    simulate.add_argument("folder", nargs="?", help="a new folder for its files; marked as simulated")
-    simulate.add_argument("--customers", type=int, default=2000)
-    simulate.add_argument("--days", type=int, default=365)
-    simulate.add_argument("--seed", type=int, default=1, help="the same seed gives the same shop")
-    simulate.add_argument("--dirt", type=float, default=0.02, help="share of event rows made wrong")
-    simulate.add_argument("--format", default="csv", choices=("csv", "parquet", "jsonl"))
-    simulate.add_argument(
-        "--fill",
-        action="store_true",
-        help="add simulated browsing, searches, reviews and questions to --shop",
-    )
+    add_commands(command)
     build = command("build", _build, "build the profiles, segments, models and recommenders")
     build.add_argument("--force", action="store_true", help="build even when nothing has changed")
-    events = command("export-events", _export_events, "write events, products and names as Parquet")
-    events.add_argument("folder", help="a new folder")
-    features = command("features", _features, "compute every feature table, here or on a Spark cluster")
-    features.add_argument("out", help="a new folder or URL for the tables, in Parquet")
-    features.add_argument(
-        "--engine", help="duckdb, spark, or a Spark master, e.g. spark://host:7077 (default: duckdb)"
-    )
-    features.add_argument(
-        "--events", help="a folder or URL that export-events wrote; default: the shop's store"
-    )
-    features.add_argument(
-        "--as-of", type=_day, metavar="DAY", help="what was known by then; default: the last purchase's day"
-    )
     ask = command("ask", _ask, "ask a question; `-` reads one a line", model=True)
     ask.add_argument("question")
     ask.add_argument("--role", default="service", choices=("service", "merchandiser"))
@@ -663,16 +410,6 @@ def _parser() -> argparse.ArgumentParser:
     label_terminal.add_arguments(
         command("label", _label, "label reviews, inquiries …; see agreement", model=True)
     )
-    rejected = command("rejected", _rejected, "rows that cleaning kept aside: list them, put them back")
-    rejected.add_argument("--rule", help="only rows kept aside under this rule")
-    rejected.add_argument("--source", help="only rows of this source")
-    rejected.add_argument("--limit", type=int, default=20, help="show so many rows (default 20)")
-    rejected.add_argument("--csv", metavar="FILE", help="write all of them to a file")
-    rejected.add_argument("--json", action="store_true", help="print them as one JSON list")
-    rejected.add_argument(
-        "--put-back", metavar="RULE", help="put the rows of this rule back among the events"
-    )
-    rejected.add_argument("--customer", help="with --put-back robot: only this one's")
     from customers.deep import command as deep
 
     deep.add_arguments(
