@@ -99,10 +99,18 @@ class Catalogue:
                 "the build lacks the shop's own row; run `shopkeeper data SOURCE` and `shopkeeper build`"
             )
         name, currency, first_day, last_day = rows[0]
-        (events, products) = self._reader.rows(
-            "SELECT count(*), count(DISTINCT product_id) FILTER (kind = 'purchase') FROM events"
+        told = self._reader.rows(
+            "SELECT 1 FROM duckdb_columns() WHERE table_name = 'events' AND column_name = 'source'"
+        )  # a version built before events told their source has no simulated ones
+        made = "source LIKE 'simulated%'" if told else "false"
+        (events, simulated, products) = self._reader.rows(
+            f"SELECT count(*), count(*) FILTER ({made}),"
+            " count(DISTINCT product_id) FILTER (kind = 'purchase') FROM events"
         )[0]
-        return v.ShopInfo(name, currency or "", first_day, last_day, len(self._customers), products, events)
+        return v.ShopInfo(
+            name, currency or "", first_day, last_day, len(self._customers), products,
+            events - simulated or simulated, simulated,
+        )  # fmt: skip
 
 
 def _natural(key: str) -> tuple[int, int, str]:

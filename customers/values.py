@@ -20,7 +20,8 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class ShopInfo:
-    """What the shop is, and the period (inclusive, local days) that its data covers."""
+    """What the shop is, and the period (inclusive, local days) that its data covers. `simulated` counts
+    the events that a simulator made; `events` are the others, unless all are simulated."""
 
     name: str
     currency: str
@@ -29,6 +30,7 @@ class ShopInfo:
     customers: int
     products: int
     events: int
+    simulated: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -187,3 +189,20 @@ def test_directory_without_a_build(tmp_path):
     (tmp_path / "CURRENT").write_text("0009\n")
     with pytest.raises(NotBuilt):
         Shop.open(tmp_path)
+
+
+def test_simulated_events_are_counted_apart(shop, tmp_path):
+    version = tmp_path / "0001"
+    shutil.copytree(shop.version, version)
+    con = duckdb.connect(str(version / "shop.duckdb"))
+    con.execute(
+        "INSERT INTO events (event_id, kind, customer_id, ts, source)"
+        " VALUES ('simulated:1', 'browse', '1', '2024-02-01 10:00:00', 'simulated')"
+    )
+    con.close()
+    filled = Shop(version)
+    try:
+        assert (filled.info.simulated, filled.info.events) == (1, shop.info.events)
+        assert shop.info.simulated == 0
+    finally:
+        filled.close()

@@ -232,6 +232,8 @@ class Page:
         parts = [
             text("status_period", language, shop=info.name, first=info.first_day, last=info.last_day),
         ]
+        if info.simulated:
+            parts.append(text("status_simulated", language, events=f"{info.simulated:,}"))
         if self.model:
             parts.insert(0, text("status_model", language, model=self.model))
         return f'<p class="status-line">{" · ".join(map(cards.inert, parts))}</p>'

@@ -100,6 +100,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "no_segments": ("This build has no segments.", "本次构建没有客群。"),
     "no_report": ("This build left no report.", "本次构建没有报告。"),
     "status_model": ("Model: {model}", "模型：{model}"),
+    "status_simulated": ("SIMULATED: {events} events", "模拟数据：{events}条行为"),
     "status_period": ("{shop}, {first} – {last}", "{shop}，{first} – {last}"),
     "working": ("Working on it…", "正在处理……"),
     "queued": ("Finishing the question before…", "正在结束上一个问题……"),
