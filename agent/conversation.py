@@ -13,7 +13,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypedDict
 
-from agent import lines
+from agent import cues, lines
 from agent.binding import filters
 from agent.events import Language, Role
 from agent.link import Linker, Links
@@ -36,7 +36,7 @@ _ORDINAL = ((1, r"\b(?:first|1st|former)\b|第一|前者"), (2, r"\b(?:second|2n
             (4, r"\b(?:fourth|4th)\b|第四"), (0, r"\b(?:last|latter)\b|最后|后者"))  # fmt: skip
 _SHORT_WORDS, _SHORT_HAN = 7, 14
 _LISTED_EN, _LISTED_ZH = pattern("listed_place_en"), pattern("listed_place_zh")
-_OTHER_OFFERS = pattern("other_offers")
+_TURNED_DOWN, _OTHER_OFFERS = pattern("turned_down"), pattern("other_offers")
 _EACH, _AGREES, _DECLINES = pattern("each_of_them"), pattern("agrees"), pattern("declines")
 _PLACES = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": 0,
            "一": 1, "二": 2, "三": 3, "四": 4, "五": 5}  # fmt: skip
@@ -161,6 +161,8 @@ def subject(
         customers = listed[:MAX_EACH]
     elif not customers and links.pronoun:
         customers = [picked] if picked else (list(memory.get("customers", []))[-1:] or listed[:1])
+    elif not customers and not picked and not grouped and (offered_to := _offered_last(links.text, memory)):
+        customers = [offered_to]
     elif not customers and picked and role == "service" and not grouped:
         customers, at_hand = [picked], True
     categories = list(links.keys("category"))
@@ -173,10 +175,20 @@ def subject(
     return Subject(links, customers, categories, derived, at_hand, described)
 
 
+def _offered_last(text: str, memory: Memory) -> str | None:
+    """Return whom the last offers were for, where a text asks for others in their place."""
+    last = (memory.get("calls") or [{}])[-1]
+    if last.get("tool") != "recommend" or not (_TURNED_DOWN.search(text) or _OTHER_OFFERS.search(text)):
+        return None
+    return str(last["args"].get("customer"))
+
+
 def follow_up(asked: Subject, memory: Memory) -> list[Call]:
     """Return the last calls with what a short follow-up names put in their place ("and 1228?").
     [] when the question is one of its own."""
     links, last = asked.links, memory.get("calls") or []
+    if again := _others_instead(asked, memory):
+        return [again]
     text = _HOW_MUCH.sub(" ", links.text) if links.periods and not links.customers else links.text
     leads = bool(_ELLIPSIS.search(text) or _ELLIPSIS_END.search(text))
     bare = links.any() and not _VERB.search(text) and is_short(text)
@@ -210,17 +222,54 @@ def _changed(call: Call, asked: Subject) -> Call | None:
     return Call(call.tool, args) if changed else None
 
 
-def without_offered(calls: Sequence[Call], text: str, memory: Memory) -> list[Call]:
-    """Return the calls, with what was offered to a customer before left out where other offers are asked for."""
-    if not _OTHER_OFFERS.search(text):
+def _others_instead(asked: Subject, memory: Memory) -> Call | None:
+    """Return the offer of others where those before were turned down and no figure or other thing is asked for."""
+    text = asked.links.text
+    whom = _offered_last(text, memory)
+    if whom is None or not _TURNED_DOWN.search(text) or asked.customers[-1:] != [whom]:
+        return None
+    if (
+        any(asked.links.things.values())
+        or asked.links.unknown
+        or cues.quantities(text)
+        or cues.asks_why(text)
+    ):
+        return None
+    return _instead(Call("recommend", {"customer": whom, **_modified(asked)}), asked, memory, True)
+
+
+def _modified(asked: Subject) -> dict[str, Any]:
+    links = asked.links
+    return ({"n": links.counts[0]} if links.counts else {}) | (
+        {"new_only": True} if "new_only" in links.modifiers else {}
+    )
+
+
+def without_offered(calls: Sequence[Call], asked: Subject, memory: Memory) -> list[Call]:
+    """Return the calls, with what was offered to a customer before left out where other offers are asked for.
+
+    Where those before were turned down and nothing else is named, the others are of the same kind.
+    """
+    text = asked.links.text
+    down = bool(_TURNED_DOWN.search(text))
+    if not (down or _OTHER_OFFERS.search(text)):
         return list(calls)
-    offered = memory.get("offered", {})
-    return [
-        Call(call.tool, {**call.args, "exclude": before})
-        if call.tool == "recommend" and (before := offered.get(str(call.args.get("customer"))))
-        else call
-        for call in calls
-    ]
+    return [_instead(call, asked, memory, down) if call.tool == "recommend" else call for call in calls]
+
+
+def _instead(call: Call, asked: Subject, memory: Memory, down: bool) -> Call:
+    customer = str(call.args.get("customer"))
+    before = memory.get("offered", {}).get(customer)
+    if not before:
+        return call
+    args = {**call.args, "exclude": before}
+    last = [c["args"] for c in memory.get("calls") or [] if c["tool"] == "recommend"]
+    if down and last and last[-1].get("customer") == customer and not any(asked.links.things.values()):
+        kept = {key: last[-1][key] for key in ("category", "n", "new_only") if last[-1].get(key)}
+        if asked.links.counts:
+            kept.pop("n", None)
+        args = args | kept
+    return Call(call.tool, args)
 
 
 _SAME_SIDE = ("category", "department", "type", "product", "brand")

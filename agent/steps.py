@@ -87,7 +87,7 @@ class Steps:
                 asking = conversation.for_planning(turn.subject)
                 turn.emit(StepEvent(turn.words(both(en="Working out what to look up", zh="正在分析问题"))))
                 turn.calls = bind_plan(self._raw_plan(turn, asking), asking)
-            turn.calls = conversation.without_offered(turn.calls, turn.links.text, turn.memory)
+            turn.calls = conversation.without_offered(turn.calls, turn.subject, turn.memory)
             if turn.unserved and turn.leaning:
                 endings.decide(self._s, turn, turn.leaning)
             else:

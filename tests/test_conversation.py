@@ -94,6 +94,15 @@ def test_what_was_turned_down_is_not_offered_again(talk: Any, follow: str):
     assert {offer.product_id for offer in again.recommendations} == before
 
 
+@pytest.mark.parametrize("follow", ["Not these, that is not it. Anything else?", "这些都不行，不是这一类。"])
+def test_offers_turned_down_are_followed_by_others_of_the_same_kind(talk: Any, follow: str):
+    ask = talk()
+    ask("Recommend two cheeses that customer 88 never bought")
+    args = ask(follow).steps[0].args
+    assert (args["category"], args["new_only"]) == ("CHEESE", True)
+    assert args["exclude"]
+
+
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
