@@ -661,7 +661,7 @@ def test_many_callers_at_once_get_their_own_answers():
 
 # the command ---------------------------------------------------------------------------------
 def test_serve_prints_its_address_and_key_once_and_ends_on_ctrl_c():
-    code = "import sys; from eval.harness import serve; from settings import Settings; sys.exit(serve(Settings(), port=0))"
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from eval.harness import serve; from settings import Settings; sys.exit(serve(Settings(), port=0))"
     with ScriptedServer([said("Hello.")]).running() as model:
         env = os.environ | {
             "SHOPKEEPER_LLM_URL": model.url,

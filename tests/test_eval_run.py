@@ -220,6 +220,15 @@ def test_a_trial_that_breaks_off_counts_apart(written: Any, run: Any):
     assert run(Scripted(), name="2")["failed"] == 0  # it was not kept
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C reaches the test, also where a shell started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_run_that_was_cut_off_goes_on(written: Any, run: Any, tmp_path: Path):
     def stopped(question: str) -> Reply:
         if "b-en" in question:
