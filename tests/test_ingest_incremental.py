@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from customers.errors import BadInput
@@ -247,6 +247,7 @@ def stood(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.sampled_from(sorted(NAMES)), breaks, st.booleans())
+@example(".parquet", [(65532, b"\x80")], False)  # a text that is no UTF-8
 def test_broken_bytes_never_harm(stood: bytes, ending: str, broken: list[tuple[int, bytes]], cut: bool):
     data = bytearray(WHOLE[ending])
     for at, piece in broken:

@@ -154,9 +154,10 @@ def _sample_parquet(path: Path) -> Sample:
     try:
         file = pq.ParquetFile(path)
         batch = next(file.iter_batches(batch_size=SAMPLE_ROWS), None)
-    except (pa.ArrowException, OSError) as error:
+        rows = batch.to_pylist() if batch is not None else []
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        # ValueError: texts that are no UTF-8, times beyond the calendar
         raise BadInput(f"{path}: not a readable Parquet file; write it again") from error
-    rows = batch.to_pylist() if batch is not None else []
     columns = tuple(file.schema_arrow.names)
     return Sample(path, columns, tuple(tuple(_text(row[c]) for c in columns) for row in rows))
 
