@@ -133,10 +133,27 @@ class Auditor:
         if whole:
             yield total / whole
         if by == "none":
+            yield from self._each(quantity, args)
             return
         grouped, params = self._where(args, leave=(by,))
         yield self._raw.value(f"select {expression} from lines where {grouped}", params)
         yield 0.0
+
+    def _each(self, quantity: str, args: Mapping[str, Any]) -> Iterator[float]:
+        """The figure of each of several things that are named together, and the customers of both of two."""
+        several = {name: keys for name, keys in _filters(args).items() if name in _COLUMNS and len(keys) > 1}
+        wheres = [
+            self._where({**args, "filters": {**_filters(args), name: [key]}}, leave=None)
+            for name, keys in several.items()
+            for key in keys
+        ]
+        for where, params in wheres:
+            yield self._raw.value(f"select {_QUANTITIES[quantity]} from lines where {where}", params)
+        if quantity == "customers" and len(wheres) == 2:
+            sets = " intersect ".join(f"select customer from lines where {where}" for where, _ in wheres)
+            yield self._raw.value(
+                f"select count(*) from ({sets})", [p for _, params in wheres for p in params]
+            )
 
     def _groups(self, quantity: str, by: str, args: Mapping[str, Any]) -> list[tuple[str, float]]:
         """Every group's key and figure; none where nothing is grouped, or by what the files do not tell."""

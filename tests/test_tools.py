@@ -183,6 +183,30 @@ def test_a_share_of_customers_stays_within_the_group_asked_about():
     assert "25-34岁" in facts[1].text["zh"]
 
 
+def test_things_named_together_are_told_one_by_one_too():
+    facts = run("measure", quantity="customers", by="none", filters={"category": ["MILK", "WINE"]}).facts
+    bought = (
+        "SELECT DISTINCT customer_id FROM events JOIN products USING (product_id) WHERE kind = 'purchase'"
+    )
+    milk, wine = (f"{bought} AND category = '{category}'" for category in ("MILK", "WINE"))
+    ((either, of_milk, of_wine, of_both),) = planted(
+        f"SELECT (SELECT count(*) FROM ({milk} UNION {wine})), (SELECT count(*) FROM ({milk})),"
+        f" (SELECT count(*) FROM ({wine})), (SELECT count(*) FROM ({milk} INTERSECT {wine}))"
+    )
+    counts = [f for f in facts if f.predicate == "customers"]
+    assert [f.value for f in counts] == [either, of_milk, of_wine, of_both]
+    assert "Milk or Wine" in counts[0].text["en"]
+    assert "牛奶或" in counts[0].text["zh"]
+    assert "both Milk and Wine" in counts[3].text["en"]
+
+
+def test_customers_named_together_are_told_one_by_one_too():
+    facts = run("measure", quantity="spend", by="none", filters={"customer": ["0", "1"]}).facts
+    together, *each = [f.value for f in facts if f.predicate == "spend"]
+    assert len(each) == 2
+    assert sum(each) == pytest.approx(together)
+
+
 @pytest.mark.parametrize("quantity", ["spend", "baskets", "mean_basket"])
 def test_a_campaign_narrows_purchases_to_who_was_sent_it(quantity: str):
     fact = measured(quantity, filters={"campaign": ["1"]})

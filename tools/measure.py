@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,17 @@ from customers.measure import Dimension, Measure, MeasureRow, Quantity
 from tools import measure_thresholds as thresholds
 from tools import names, words
 from tools.base import Access, CannotDo, Fact, Table, ToolResult
-from tools.measure_words import GROUPS, MANY, QUANTITIES, WEEKDAYS, Scope, scope, shown, statement
+from tools.measure_words import (
+    GROUPS,
+    MANY,
+    QUANTITIES,
+    WEEKDAYS,
+    Scope,
+    bought_both,
+    scope,
+    shown,
+    statement,
+)
 from tools.words import both
 
 if TYPE_CHECKING:
@@ -23,6 +33,7 @@ _PRODUCT_SIDE = (Dimension.DEPARTMENT, Dimension.CATEGORY, Dimension.TYPE, Dimen
 _MEANS = (Quantity.MEAN_BASKET, Quantity.MEAN_SPEND, Quantity.MEAN_PRICE)
 _SHARED = (Quantity.SPEND, Quantity.UNITS, Quantity.CUSTOMERS, Quantity.BASKETS)
 _FEW = 24
+_EACH = 5
 
 
 class MeasureTool:
@@ -126,7 +137,28 @@ def _single(shop: Shop, asked: _Asked) -> ToolResult:
             facts.append(_share(shop, spec, where, result.total, whole))
     if asked.amount and asked.amount.unit != "share":
         facts.append(thresholds.compared(shop, spec, asked.amount, where, result.total))
-    return ToolResult(tuple(facts), full=result)
+    return ToolResult((*facts, *_each(shop, spec)), full=result)
+
+
+def _each(shop: Shop, spec: Measure) -> Iterator[Fact]:
+    """The figure of each of a few that are named together ("milk and bread"), and how many customers bought both:
+    beside the figure of all, as either may be meant."""
+    several = [(d, keys) for d, keys in spec.where.items() if len(keys) > 1]
+    if len(several) != 1 or len(several[0][1]) > _EACH:
+        return
+    dimension, keys = several[0]
+    values = []
+    for key in keys:
+        alone = replace(spec, where={**spec.where, dimension: (key,)})
+        value = shop.measure(alone).total
+        values.append(value)
+        if value or spec.quantity not in _MEANS:
+            where = scope(shop, alone)
+            yield _fact(where, spec.quantity, value, statement(shop, spec.quantity, where, value))
+    of_all = spec.quantity is Quantity.CUSTOMERS and Dimension.CUSTOMER not in spec.where
+    if of_all and dimension in _PRODUCT_SIDE and len(keys) == 2:
+        both_of = sum(values) - shop.measure(spec).total
+        yield _fact(scope(shop, spec), spec.quantity, both_of, bought_both(shop, spec, both_of))
 
 
 def _within(shop: Shop, asked: _Asked) -> ToolResult:

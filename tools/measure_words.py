@@ -81,6 +81,8 @@ WEEKDAYS = {
     "Saturday": "星期六", "Sunday": "星期日",
 }  # fmt: skip
 _CONTACTS = (Quantity.REDEMPTIONS, Quantity.RECEIVED)
+_EITHER = (Quantity.CUSTOMERS, Quantity.BASKETS, Quantity.RECEIVED)
+"""Counted once who or what has any of several things: "bought coffee or tea"."""
 _SUMS = (Quantity.SPEND, Quantity.UNITS, Quantity.BASKETS, Quantity.PRODUCTS, Quantity.REDEMPTIONS)
 
 
@@ -114,8 +116,11 @@ def _join(shop: Shop, spec: Measure, dimension: Dimension) -> tuple[str, str, tu
         found = [names.campaign(shop, k) for k in keys]
     else:
         found = [names.called(shop.name(dimension.value, k)) for k in keys]
-    return (words.listing((c.en for c in found), "en"), words.listing((c.zh for c in found), "zh"),
-            tuple(n for c in found for n in c.all))  # fmt: skip
+    either = dimension is not Dimension.CUSTOMER and (
+        spec.quantity in _EITHER or (dimension is Dimension.CAMPAIGN and spec.quantity not in _CONTACTS)
+    )
+    en, zh = (words.listing((c[lang] for c in found), lang, either=either) for lang in words.LANGUAGES)
+    return en, zh, tuple(n for c in found for n in c.all)
 
 
 def _who(shop: Shop, spec: Measure) -> tuple[Called, bool, tuple[str, ...]]:
@@ -241,6 +246,16 @@ def statement(shop: Shop, quantity: Quantity, s: Scope, value: float) -> Mapping
                 en=f"{v} {noun} received {got}{for_en} {when_en}.",
                 zh=f"{when_zh}共有{v}位{s.who.zh}收到{for_zh}{s.campaign.zh or '营销活动'}。",
             )
+
+
+def bought_both(shop: Shop, spec: Measure, count: float) -> Mapping[str, str]:
+    """How many customers bought each of the two things that `spec` names, not only one of them."""
+    s, n = scope(shop, replace(spec, quantity=Quantity.SPEND)), words.number(count)  # which joins with "and"
+    who = s.who.en.replace("customers", "customer", 1) if count == 1 else s.who.en
+    return both(
+        en=f"{n} {who} bought both {s.what.en} {s.when.en}.",
+        zh=f"{s.when.zh}有{n}位{s.who.zh}两者都买过：{s.what.zh}。",
+    )
 
 
 def _buyers_among(s: Scope, count: str) -> Mapping[str, str]:

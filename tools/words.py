@@ -82,14 +82,14 @@ def period(start: date, end: date, language: str) -> str:
     return f"from {day(start, 'en')} to {day(end, 'en')}"
 
 
-def listing(items: Iterable[str], language: str) -> str:
-    """Join names: "a, b and c" / "a、b和c"."""
+def listing(items: Iterable[str], language: str, *, either: bool = False) -> str:
+    """Join names: "a, b and c" / "a、b和c"; `either`: "a, b or c" / "a、b或c"."""
     names = list(items)
     if len(names) < 2:
         return "".join(names)
     if language == "zh":
-        return "、".join(names[:-1]) + "和" + names[-1]
-    return ", ".join(names[:-1]) + " and " + names[-1]
+        return "、".join(names[:-1]) + ("或" if either else "和") + names[-1]
+    return ", ".join(names[:-1]) + (" or " if either else " and ") + names[-1]
 
 
 def plural(count: float, one: str, many: str | None = None) -> str:
