@@ -27,6 +27,7 @@ _FORMS = {tuple(name.split("/")): form for name, form in patterns("described").i
 _ASKS_WHOM = pattern("asks_whom")
 _BY_VISITS, _BY_REDEMPTIONS = pattern("by_visits"), pattern("by_redemptions")
 _PER_TRIP = re.compile(r"\b(?:per|each|a)\s+(?:trip|visit|basket)\b|每次|每趟|客单价", re.IGNORECASE)
+_SENTENCES = re.compile(r"[.?!](?:\s|$)|[。？！；]")
 _RANKS = ("baskets", "units", "mean_basket", "mean_spend", "mean_price")
 
 
@@ -80,13 +81,15 @@ def _phrases(text: str) -> Iterator[tuple[str, str, str]]:
 
 def _asks_about(kind: str, finder: str, rest: str, stands_for: str) -> bool:
     """Whether the rest of a question speaks for a tool that takes a thing of this kind. Where it asks who
-    the described ones are, it must ask for more than the finder itself tells."""
+    the described ones are, it must ask for more than the finder itself tells; what another sentence asks for is
+    not asked about them."""
     asks, they = _ASKS_WHOM.pattern, f"{stands_for}(?![’']s)"
     whom = re.compile(f"(?:{asks})\\s*{they}|{they}\\s*(?:{asks})", re.IGNORECASE)
-    open_ = whom.sub(" ", rest)
+    own = next((part for part in _SENTENCES.split(rest) if stands_for in part), rest)
+    open_ = whom.sub(" ", own)
     for name in cues.tools(open_):
         kinds = {schema.get("x-entity") for schema in TOOLS[name].parameters.values()}
-        asked = open_ == rest or name != finder
+        asked = open_ == own or name != finder
         if asked and (kind in kinds or ("all" in kinds and cues.quantities(open_))):
             return True
     return False

@@ -147,3 +147,16 @@ def test_a_place_beyond_the_list_names_nobody(ask: Any):
     ask("Who are our two best customers?", plan("measure", quantity="spend", by="customer"))
     reply = ask("Recommend something for the fifth one", plan("clarify"))
     assert not reply.steps
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is customer 0's favourite category? And recommend two things.",
+        "0号顾客最爱的品类是哪个？再给他推荐两样。",
+    ],
+)
+def test_a_thing_that_one_sentence_asks_for_is_not_described_to_the_next(ask: Any, question: str) -> None:
+    reply = ask(question, plan("profile", "recommend"))
+    assert [s.tool for s in reply.steps] == ["profile", "recommend"]
+    assert reply.recommendations
