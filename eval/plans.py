@@ -4,7 +4,7 @@ A case is a line of `eval/cases/questions_{dev,test,fresh,unseen}.jsonl`: {"id",
 "customer" (optional), "question", "kind", "plans": [[{"tool", "args"}, …], …], "ordered" (optional)}.
 A reply is right when its kind is the case's and its steps are one of the plans: the same calls, in any
 order unless `ordered`, none more and none less. Of each call only the arguments that the plan names are
-compared; null says that the argument must not be set. A tool that writes is asked back about before it
+compared; null says that the argument must not be set, `FOUND` that it is what an earlier call found. A tool that writes is asked back about before it
 runs, so such a case has the kind "clarify" and the empty plan.
 """
 
@@ -100,6 +100,13 @@ def _pairwise(plan: Sequence[Call], steps: Sequence[Call], days: Days) -> list[s
 
 
 def _same(name: str, wanted: Any, got: Any, days: Days) -> bool:
+    if wanted in (
+        FOUND,
+        [FOUND],
+    ):  # depends on the build: a segment's number, who is alike, who will likely buy
+        return bool(got)
+    if name == "filters" and isinstance(wanted, Mapping) and isinstance(got, Mapping):
+        return all(_same(kind, wanted.get(kind), got.get(kind), days) for kind in {*wanted, *got})
     if name == "amount" and isinstance(wanted, Mapping) and isinstance(got, Mapping):
         return all(
             _plain(bound, value, days) == _plain(bound, got.get(bound), days)
@@ -142,6 +149,10 @@ def _argument(name: str, value: Any) -> str:
     return (
         f"{name}={value if isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)}"
     )
+
+
+FOUND = "*"
+"""In a plan: whatever an earlier call found, which is another with each build of the shop."""
 
 
 # asking --------------------------------------------------------------------------------------

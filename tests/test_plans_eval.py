@@ -58,6 +58,23 @@ def test_a_plan_in_any_order_and_any_acceptable_plan_is_right():
     assert judge(asked, "answer", [ran("segments")], DAYS) is None
 
 
+def test_what_another_build_finds_elsewhere_is_any_but_none():
+    found = case([{"tool": "measure", "args": {"quantity": "spend", "filters": {"segment": ["*"], "category": ["MILK"]}}},
+                  {"tool": "segment", "args": {"segment": "*"}}])  # fmt: skip
+    milk = {"category": ["MILK"]}
+    of = ran("measure", quantity="spend", filters=milk | {"segment": ["4"]})
+    assert judge(found, "answer", [of, ran("segment", segment="4")], DAYS) is None
+    assert wrong(found, of, ran("segment")).args == ("segment",)
+    for filters in (
+        milk,
+        {"category": ["WINE"], "segment": ["4"]},
+        milk | {"segment": ["4"], "brand": ["b"]},
+    ):
+        assert wrong(
+            found, ran("measure", quantity="spend", filters=filters), ran("segment", segment="4")
+        ).args == ("filters",)
+
+
 def test_an_order_that_was_asked_for_is_kept():
     asked = case([{"tool": "segments", "args": {}}, OF_89], ordered=True)
     steps = [ran("segments"), ran("recommend", customer="89")]
