@@ -170,10 +170,10 @@ def written() -> tuple[Case, ...]:
 
 # loading -------------------------------------------------------------------------------------
 def load(
-    suites: Sequence[str], *, seed: int = -1, raw: Callable[[], RawData] | None = None
+    suites: Sequence[str], *, seed: int = -1, draws: int = 1, raw: Callable[[], RawData] | None = None
 ) -> dict[str, list[Case]]:
     """Return the cases of each suite: the written ones, and with a seed of 0 or more the fresh ones, which are made
-    from the sample's files (`raw`, opened only then).
+    from the sample's files (`raw`, opened only then), by so many draws with the seeds from there on.
 
     Raises ValueError, in one line, for an unknown suite, a bad case, or a missing generator.
     """
@@ -182,7 +182,8 @@ def load(
     if seed >= 0 and set(wanted) - {USERS}:
         if raw is None:
             raise ValueError("fresh cases need the sample's files; give them, or a seed of -1 for none")
-        made += _generated(seed, raw())
+        for drawn in range(seed, seed + draws):
+            made += _generated(drawn, raw())
     found = {name: [case for case in made if case.suite == name] for name in wanted if name != USERS}
     if PARITY in found:
         # A question asked in two suites is one question: the plan's suite stands for both.

@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, help="only so many cases, spread over the suite")
     parser.add_argument("--seed", type=int, default=0, help="of the cases that are made anew")
+    parser.add_argument(
+        "--draws", type=int, default=1, help="so many lots of them, with this seed and the next ones"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
     parser.add_argument(
         "--run-name", metavar="NAME", help="what to call the run (default: its time and suite)"
@@ -62,7 +65,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     return run_suites(
         settings, [args.suite], prompts=args.prompts, epochs=args.epochs, limit=args.limit, seed=args.seed,
-        resume=args.resume, as_json=args.json, name=args.run_name,
+        draws=args.draws, resume=args.resume, as_json=args.json, name=args.run_name,
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ class Asked:
     epochs: int
     limit: int | None
     identity: dict[str, str]
+    draws: int = 1
 
 
 class Ledger:

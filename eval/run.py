@@ -39,6 +39,7 @@ def run_suites(
     epochs: int = 1,
     limit: int | None = None,
     seed: int = 0,
+    draws: int = 1,
     resume: bool = False,
     as_json: bool = False,
     name: str | None = None,
@@ -46,22 +47,25 @@ def run_suites(
     """Run suites (see eval/cases.py; "all" for every one) and print a table, or one JSON object; return 0.
 
     model: in place of the settings' own. prompts: a folder in place of the package's. epochs: trials of each case.
-    limit: about so many cases of each suite. seed: of the fresh cases; -1 for the written ones alone. resume: go on with
-    the run of this name, or with the last one of just these suites that was cut off. name: the run's folder.
+    limit: about so many cases of each suite. seed: of the fresh cases; -1 for the written ones alone. draws: so many
+    lots of fresh cases, with this seed and the next ones. resume: go on with the run of this name, or with the last one
+    of just these suites that was cut off. name: the run's folder.
 
     Raises ValueError, in one line, for what cannot be run, and what `Agent.open` raises.
     """
     names = resolve([suites] if isinstance(suites, str) else suites)
+    if draws < 1:
+        raise ValueError(f"{draws} draws make no cases; give 1 or more")
     if epochs < 1:
         raise ValueError(f"{epochs} epochs leave nothing to run; give 1 or more")
     if model:
         settings = replace(settings, llm_model=model)
     folder = _folder(prompts)
-    cases, actors = _cases(settings, names, seed, limit)
+    cases, actors = _cases(settings, names, seed, draws, limit)
     planted = stage.planted_names(case for of in cases.values() for case in of)
     with stage.opened(settings, prompts=folder, product_names=planted, on_progress=_say) as opened:
         opened.actors.update(actors)
-        asked = Asked(list(cases), seed, epochs, limit, asdict(opened.identity))
+        asked = Asked(list(cases), seed, epochs, limit, asdict(opened.identity), draws)
         ledger = Ledger.begin(settings.var.resolve() / RUNS, asked, name, resume)
         run = _run(settings, opened, cases, asked, ledger)
     found = {"name": run.name, "folder": str(ledger.folder), "model": run.model} | figures(run)
@@ -71,7 +75,7 @@ def run_suites(
 
 
 def _cases(
-    settings: Settings, names: Sequence[str], seed: int, limit: int | None
+    settings: Settings, names: Sequence[str], seed: int, draws: int, limit: int | None
 ) -> tuple[dict[str, list[Case]], dict[str, users.User]]:
     """The cases by suite, in the order asked for, and who talks in those of `users`."""
 
@@ -79,8 +83,8 @@ def _cases(
     def raw() -> RawData:
         return RawData(ensure_sample_data(settings.cache))
 
-    found = load(names, seed=seed, raw=raw)
-    actors = users.users(seed, raw()) if USERS in names else {}
+    found = load(names, seed=seed, draws=draws, raw=raw)
+    actors = users.users(seed, raw(), draws) if USERS in names else {}
     found |= {USERS: users.cases(actors)} if actors else {}
     some = {suite: spread(found[suite], limit) for suite in names if found[suite]}
     if not some:

@@ -40,15 +40,16 @@ class User:
         return Played(replies, talk.seconds, said=[turn.said for turn in talk.turns], verdict=verdict)
 
 
-def users(seed: int, raw: RawData) -> dict[str, User]:
-    """Return the personas of a seed by the ids of their cases. Raises ValueError, in one line, where there are none."""
+def users(seed: int, raw: RawData, draws: int = 1) -> dict[str, User]:
+    """Return the personas of a seed, and of the next ones by `draws`, by the ids of their cases. Raises ValueError, in one line, where there are none."""
     try:
         from eval.personas import personas
     except ImportError as error:
         raise ValueError(
             f"the suite {USERS} needs eval/personas, which is not there ({error}); run the others"
         ) from error
-    return {one.id: User(_case(one), one) for one in personas(max(seed, 0), raw)}
+    seeds = range(max(seed, 0), max(seed, 0) + draws)
+    return {one.id: User(_case(one), one) for drawn in seeds for one in personas(drawn, raw)}
 
 
 def _case(persona: Any) -> Case:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from download import ensure_sample_data
-from eval.cases import from_dict
+from eval.cases import from_dict, load
 from eval.figures import Unit
 from eval.generate import SUITES, generate
 from eval.generate.measures import Scope, figure
@@ -295,3 +295,10 @@ def _named(args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "day", value
         elif name in ("customer", "category", "product", "segment", "campaign"):
             yield name, value
+
+
+def test_more_draws_are_the_cases_of_the_next_seeds(raw: RawData) -> None:
+    drawn = load(["templates"], seed=SEED, draws=2, raw=lambda: raw)["templates"]
+    apart = [load(["templates"], seed=seed, raw=lambda: raw)["templates"] for seed in (SEED, SEED + 1)]
+    assert {case.id for case in drawn} == {case.id for of_seed in apart for case in of_seed}
+    assert len(drawn) > len(apart[0])
