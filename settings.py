@@ -27,6 +27,8 @@ class Settings:
     engine: where `shopkeeper features` runs: "duckdb", or a Spark master (see `customers.features.engine`).
     fill_gaps: whether a build guesses attributes that nobody told (as probabilities, shown as such).
     llm_model: a name of the model catalogue, a path to a GGUF file, or the server's model name.
+    exploration: share (0..1) of the lists of offers that are drawn to learn from their feedback.
+    desks: the file that says which customer-service desks there are (docs/desk.md).
     """
 
     var: Path = field(default_factory=_var)
@@ -47,8 +49,15 @@ class Settings:
     llm_threads: int = field(
         default_factory=lambda: int(os.environ.get("SHOPKEEPER_LLM_THREADS") or os.cpu_count() or 2)
     )
+    exploration: float = field(default_factory=lambda: float(os.environ.get("SHOPKEEPER_EXPLORATION") or 0.0))
     api_key: str | None = field(
         default_factory=lambda: os.environ.get("SHOPKEEPER_API_KEY") or None, repr=False
+    )
+    openwebui_secret: str | None = field(
+        default_factory=lambda: os.environ.get("SHOPKEEPER_OPENWEBUI_SECRET") or None, repr=False
+    )
+    desks: Path = field(
+        default_factory=lambda: Path(os.environ.get("SHOPKEEPER_DESKS") or _var() / "desks.toml")
     )
     api_port: int = field(default_factory=lambda: int(os.environ.get("SHOPKEEPER_API_PORT") or 8300))
     ui_host: str = "127.0.0.1"

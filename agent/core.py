@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -29,8 +30,10 @@ from agent.serving import Endpoint, connect
 from agent.steps import Steps
 from agent.turn import Services, Turn
 from customers.encoder import MultilingualEncoder
+from customers.knowledge import KnowledgeBase
 from customers.shop import Shop
 from settings import Settings
+from tools.scope import Scope
 
 MAX_QUESTION = 2000
 
@@ -65,7 +68,16 @@ class Agent:
         form = answer_form or (endpoint.answer_form if endpoint else "clauses")
         linker = Linker(shop, lexicon)
         self._steps = Steps(
-            Services(shop, lexicon, linker, self._planner, prompts, self._llm, form == "prose")
+            Services(
+                shop,
+                lexicon,
+                linker,
+                self._planner,
+                prompts,
+                self._llm,
+                self._knowledge_at_hand,
+                form == "prose",
+            )
         )
         self._alone = build_graph(self._steps)
         self._database: sqlite3.Connection | None = None
@@ -94,11 +106,16 @@ class Agent:
         if isinstance(shop, str | Path):
             settings = replace(settings, shop=Path(shop))
         opened = Shop.open(settings.shop, encoder=MultilingualEncoder())
+        opened.explore(settings.exploration)
         endpoint = connect(settings, on_progress, share=share)
         memory = settings.shop / "memory.sqlite"
         agent = cls(opened, endpoint, memory=memory, answer_form=settings.answer_form)
         agent._opened_shop = True
-        agent.warm()
+        try:
+            agent.warm()
+        except BaseException:
+            agent.close()  # a model server that was started for it must not be left behind
+            raise
         return agent
 
     def warm(self) -> None:
@@ -119,6 +136,15 @@ class Agent:
             }
         )
 
+    @cached_property
+    def knowledge(self) -> KnowledgeBase:
+        """What the shop knows of its customers' questions; read when first needed."""
+        return KnowledgeBase(self.shop.folder)
+
+    def _knowledge_at_hand(self) -> KnowledgeBase | None:
+        """The knowledge, unless it would have to be made first: no question waits for that."""
+        return self.knowledge if self.knowledge.at_hand else None
+
     @property
     def model(self) -> str:
         """The name of the model that answers, "" without one."""
@@ -131,10 +157,11 @@ class Agent:
         customer: str | None = None,
         session: str | None = None,
         cancel: threading.Event | None = None,
+        scope: Scope | None = None,
     ) -> Reply:
         """Answer a question. Raises BadQuestion for one that cannot be taken at all, Cancelled once `cancel`
-        is set."""
-        for event in self.stream(question, role, customer, session, cancel):
+        is set. `scope` limits what is looked up; what lies outside is refused."""
+        for event in self.stream(question, role, customer, session, cancel, scope):
             if isinstance(event, FinalEvent):
                 return event.reply
         raise RuntimeError("a turn ended without a reply")
@@ -157,11 +184,13 @@ class Agent:
         customer: str | None = None,
         session: str | None = None,
         cancel: threading.Event | None = None,
+        scope: Scope | None = None,
     ) -> Iterator[Event]:
         """Yield the turn's events as they happen; the last one is a FinalEvent. Closing the generator, or
         setting `cancel` from another thread, withdraws the question: the model stops computing, and what is
-        left of the stream raises Cancelled."""
+        left of the stream raises Cancelled. `scope` as for `ask`."""
         turn = self._turn(question, role, customer)
+        turn.scope = scope
         turn.cancel = cancel or turn.cancel
         remember = session is not None and self._sessions is not None
         turn.session = session if session is not None and remember else ""
@@ -224,6 +253,8 @@ class Agent:
             self.endpoint.close()
         if self._database is not None:
             self._database.close()
+        if "knowledge" in self.__dict__:
+            self.knowledge.close()
         if self._opened_shop:
             self.shop.close()
 

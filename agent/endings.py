@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent import answer, conversation, cues, policy, vocabulary
+from agent import answer, briefing, conversation, cues, policy, vocabulary
 from agent.events import Handoff, Language
 from agent.subject import PSEUDO, Call
 from agent.turn import Services, Turn
@@ -28,6 +28,36 @@ def decide(s: Services, turn: Turn, decided: policy.Policy) -> None:
     turn.links.pronoun = True  # whoever asks for a human speaks of the customer at hand
     turn.subject = conversation.subject(turn.links, turn.memory, turn.role, turn.customer)
     hand_over(s, turn)
+
+
+def names_others(s: Services, turn: Turn) -> bool:
+    """End a turn whose question names a customer that the asker may not see, be there such a one or not:
+    before anything is looked up, so that nothing tells whether there is."""
+    if turn.scope is None:
+        return False
+    links = s.linker.link(turn.question)
+    named = [*links.customers, *(written for kind, written in links.unknown if kind == "customer")]
+    if (why := turn.scope.denies_naming(named)) is not None:
+        turn.end("refuse", turn.words(why))
+    return why is not None
+
+
+def exceeds_scope(turn: Turn) -> bool:
+    """End a turn whose plan looks up what the asker may not see."""
+    if turn.scope is None:
+        return False
+    found = (turn.scope.denies(TOOLS[c.tool], c.args) for c in turn.calls if c.tool in TOOLS)
+    why = next((w for w in found if w is not None), None)
+    if why is not None:
+        turn.calls = []
+        turn.end("refuse", turn.words(why))
+    return why is not None
+
+
+def within_scope(turn: Turn) -> list[Call]:
+    """Return the calls of a turn that look up only what the asker may see."""
+    scope = turn.scope
+    return [c for c in turn.calls if scope is None or scope.denies(TOOLS[c.tool], c.args) is None]
 
 
 def settle(s: Services, turn: Turn, *, of_whom: bool = True) -> None:
@@ -137,15 +167,10 @@ def confirm(s: Services, turn: Turn, changes: list[Call]) -> None:
 
 def hand_over(s: Services, turn: Turn) -> None:
     """End the turn with a brief for the colleague who takes over."""
-    customers = turn.subject.customers
-    lines = [f"{turn.question}"]
-    if customers:
-        result = TOOLS["profile"].run(s.shop, {"customer": customers[0], "about": "everything"})
-        lines += [f.text[turn.language] for f in result.facts[:5]]
-    asked = turn.memory.get("question")
-    if asked:
-        lines.append(f"{'之前的问题' if turn.language == 'zh' else 'Asked before'}: {asked}")
-    turn.handoff = Handoff(reason=label(turn.question, 200), brief="\n".join(lines))
+    customer = turn.subject.customers[0] if turn.subject.customers else None
+    before = str(turn.memory.get("question") or "")
+    told = briefing.brief(s.shop, s.knowledge(), turn.question, turn.language, customer, before)
+    turn.handoff = Handoff(reason=label(turn.question, 200), brief=told.text(turn.language))
     turn.end("handoff", s.say(turn, "handoff"))
 
 
@@ -182,6 +207,8 @@ def _unknown_term(s: Services, turn: Turn, term: str) -> None:
 def _pseudo(s: Services, turn: Turn, name: str) -> None:
     if name == "handoff":
         hand_over(s, turn)
+    elif suggested := _suggested(s, turn):
+        turn.end("answer", suggested)
     elif name == "refuse":
         refused = turn.leaning if turn.leaning and turn.leaning != "handoff" else "refuse_other"
         turn.end("refuse", s.say(turn, refused))
@@ -190,9 +217,17 @@ def _pseudo(s: Services, turn: Turn, name: str) -> None:
     elif turn.links.terms:
         _unknown_term(s, turn, turn.links.terms[0])
     else:
-        example = str(s.shop.keys("customer")[0])
+        example = turn.customer or str(s.shop.keys("customer")[0])
         text = s.say(turn, "cannot_understand", example=example)
         turn.end("clarify", text, {"need": "customer", "question": turn.links.text})
+
+
+def _suggested(s: Services, turn: Turn) -> str:
+    """What the shop says to such a question of a customer, where no tool answers it and there is no doubt; "" else."""
+    if turn.role != "service" or turn.leaning is not None or (knowledge := s.knowledge()) is None:
+        return ""
+    customer = turn.subject.customers[0] if turn.subject.customers else None
+    return briefing.suggested(s.shop, knowledge, turn.question, turn.language, customer)
 
 
 def _segments(s: Services, language: Language) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from agent import acting, answer, conversation, cues, endings, lines, policy, prose, verify
+from agent import acting, answer, budget, conversation, cues, endings, lines, policy, prose, verify
 from agent.chains import bind_plan
 from agent.dictation import find_note
 from agent.errors import Cancelled, LLMError
@@ -49,6 +49,8 @@ class Steps:
         """Find what the question names; settle what needs no plan (policy, unknown ids, clarifying)."""
         with _timed(turn, "link"):
             turn.language = conversation.language(turn.question, turn.memory, language_of(turn.question))
+            if endings.names_others(self._s, turn):
+                return
             if (agreed := conversation.confirmed(turn.question, turn.memory)) is not None:
                 self._agreed(turn, agreed)
                 return
@@ -88,6 +90,9 @@ class Steps:
                 turn.emit(StepEvent(turn.words(both(en="Working out what to look up", zh="正在分析问题"))))
                 turn.calls = bind_plan(self._raw_plan(turn, asking), asking)
             turn.calls = conversation.without_offered(turn.calls, turn.subject, turn.memory)
+            turn.calls = budget.with_budget(turn.calls, turn.subject)
+            if endings.exceeds_scope(turn):
+                return
             if turn.unserved and turn.leaning:
                 endings.decide(self._s, turn, turn.leaning)
             else:
@@ -161,6 +166,7 @@ class Steps:
             planned = bind_plan(self._raw_plan(turn, asking, failed), asking)
             # Nobody was asked about what this plan would change, so it may only read.
             turn.calls = [c for c in planned if c.tool in TOOLS and TOOLS[c.tool].access is Access.READ]
+            turn.calls = endings.within_scope(turn)
         kept = [t for t in turn.traces if not t.again]
         with _timed(turn, "act"):
             self._run(turn)

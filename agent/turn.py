@@ -17,9 +17,11 @@ from agent.plan import Planner
 from agent.prompts import Prompts
 from agent.prose import Written
 from agent.subject import Call, Subject
+from customers.knowledge import KnowledgeBase
 from customers.shop import Shop
 from customers.values import Name
 from tools.base import Trace
+from tools.scope import Scope
 
 Emit = Callable[[Event], None]
 
@@ -36,6 +38,8 @@ class Turn:
     memory: Memory
     session: str = ""
     """The session that the next question can follow in, "" where there is none."""
+    scope: Scope | None = None
+    """What the asker may see, where that is limited."""
     language: Language = "en"
     links: Links = field(default_factory=lambda: Links(""))
     subject: Subject = field(default_factory=lambda: Subject(Links(""), [], []))
@@ -88,6 +92,8 @@ class Services:
     planner: Planner
     prompts: Prompts
     llm: LLM | None
+    knowledge: Callable[[], KnowledgeBase | None] = lambda: None
+    """What the shop knows of its customers' questions, where that is at hand."""
     prose: bool = False
     """Whether the model answers in its own words over the facts."""
 

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request
 from fastapi.exceptions import HTTPException
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from api.bodies import Unreadable, as_text, content_type, parse, read_body
-from api.event_shape import Rejected, event_fields
+from api.errors import ErrorDetail, Problem, body, documented
+from api.event_shape import Event, Rejected, event_fields
 from customers.errors import BadInput
 from customers.ingest.inbox import Inbox
 
@@ -22,11 +24,58 @@ MOST_BACKLOG = 500_000_000
 RETRY_SECONDS = 30
 
 
+def _event_schema() -> dict[str, Any]:
+    """An event as the OpenAPI document has it, on its own."""
+    schema = Event.model_json_schema()
+    kinds = schema.pop("$defs")["EventKind"]
+    schema["properties"]["kind"] = kinds
+    return schema
+
+
+_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "properties": {"events": {"type": "array", "items": _event_schema()}},
+                "required": ["events"],
+            }
+        },
+        "application/x-ndjson": {"schema": {"type": "string"}},
+    },
+}
+
+
+class Refusal(BaseModel):
+    """An event that was not taken: its place in what was sent, and why."""
+
+    index: int
+    reason: str
+
+
+class Pushed(BaseModel):
+    """How many events are on disk now, and which were not taken."""
+
+    accepted: int
+    rejected: list[Refusal]
+
+
+class NonePushed(Pushed):
+    """Nothing that was sent could be used."""
+
+    error: ErrorDetail
+
+
 def events_router(inbox: Inbox, zone: ZoneInfo | None, body_seconds: float = BODY_SECONDS) -> APIRouter:
     """Return the route that accepts events into `inbox`."""
-    router = APIRouter()
+    router = APIRouter(tags=["events"], responses=documented(400, 401, 403, 408, 413, 415, 429, 503))
 
-    @router.post("/v1/events", status_code=202)
+    @router.post(
+        "/v1/events", status_code=202, summary="Take events", response_model=Pushed,
+        responses={422: {"model": NonePushed, "description": "None of the events could be used"}},
+        openapi_extra={"requestBody": _BODY},
+    )  # fmt: skip
     async def push(request: Request) -> JSONResponse:
         kind = content_type(request)
         if await asyncio.to_thread(inbox.backlog) > MOST_BACKLOG:
@@ -55,8 +104,11 @@ def _accept(inbox: Inbox, zone: ZoneInfo | None, kind: str, text: str) -> JSONRe
             inbox.accept(accepted)
         except BadInput as error:
             raise HTTPException(503, str(error), headers={"Retry-After": str(RETRY_SECONDS)}) from error
-    status = 422 if rejected and not accepted else 202
-    return JSONResponse({"accepted": len(accepted), "rejected": rejected}, status)
+    told: dict[str, Any] = {"accepted": len(accepted), "rejected": rejected}
+    if rejected and not accepted:
+        refusal = Problem(422, f"none of the events could be used; the first: {rejected[0]['reason']}")
+        return JSONResponse(told | body(refusal), 422)
+    return JSONResponse(told, 202)
 
 
 def _given(kind: str, text: str) -> Iterator[Any]:

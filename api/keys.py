@@ -1,15 +1,10 @@
-"""The key that callers show: from the settings, or made once and kept in a file."""
+"""The shop's own key: from the settings, or made once and kept in a file."""
 
 from __future__ import annotations
 
-import hmac
 import os
 import secrets
-from collections.abc import Callable
 from pathlib import Path
-
-from fastapi import Request
-from fastapi.exceptions import HTTPException
 
 KEY_FILE = "api-key"
 
@@ -31,19 +26,3 @@ def key_in(var: Path) -> tuple[str, Path]:
         key = secrets.token_urlsafe(32)
         file.write(key + "\n")
     return key, path
-
-
-def require_key(key: str) -> Callable[[Request], None]:
-    """Return a dependency that lets a request through that shows the key as a Bearer token."""
-    expected = key.encode()
-
-    def check(request: Request) -> None:
-        scheme, _, shown = request.headers.get("authorization", "").partition(" ")
-        # Both are compared in full, whatever the scheme, so that time tells nothing of the key.
-        same = hmac.compare_digest(shown.strip().encode("utf-8", "surrogateescape"), expected)
-        if scheme.lower() != "bearer" or not same:
-            raise HTTPException(
-                401, "show the API key: Authorization: Bearer KEY", headers={"WWW-Authenticate": "Bearer"}
-            )
-
-    return check

@@ -25,6 +25,7 @@ from customers.graph.build import write_graph
 from customers.ports import Progress, TextEncoder
 from customers.profiles import build as profiles
 from customers.profiles.workspace import Workspace
+from customers.recommend import campaigning
 from customers.report import write_report
 from customers.stages import Silent, Stopwatch
 from customers.stores import events, space, versions
@@ -85,6 +86,8 @@ def _build_into(
             measure_tables.prepare(work.con)
         with watch.stage("recommenders") as told:
             recommend.fit(work.con, out / "recommend", told)
+        with watch.stage("campaigns"):
+            campaigning.learn(work.con, out)
         with watch.stage("knowledge graph"):
             write_graph(work.con, out)
         work.con.execute("CHECKPOINT")

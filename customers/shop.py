@@ -23,14 +23,23 @@ from customers.graph.reach import Reach
 from customers.graph.why import why_together
 from customers.measure import Measure, MeasureResult
 from customers.ports import TextEncoder
-from customers.profiles import document
+from customers.profiles import document, spreads
 from customers.profiles.cards import Cards
 from customers.profiles.explain import Explainer
+from customers.recommend import rules
+from customers.recommend.campaigning import Campaigning, lookalikes
 from customers.recommend.fitting import RESTRICTED
+from customers.recommend.learning import FeedbackRanking
+from customers.recommend.plan import Plan, Terms
 from customers.stores import versions
+from customers.stores.feedback import FEEDBACK_FILE, FeedbackStore
 from customers.stores.notes import NOTES_FILE, NoteStore
 from customers.stores.reader import Reader
 from customers.stores.vectors import CUSTOMERS, PRODUCTS, VectorStore
+
+_BRAND = "SELECT brand FROM products WHERE product_id = ?"
+_CATEGORY = "SELECT category FROM products WHERE product_id = ?"
+_LOOKED_AT = 4  # times the offers that are wanted: what feedback may put in another order
 
 
 class Shop:
@@ -154,6 +163,18 @@ class Shop:
         """(customer, segment, x, y) of every customer on the two strongest factors of taste."""
         return self._cards.segment_map()
 
+    def interest_spread(self, n: int = 15) -> list[spreads.InterestSpread]:
+        """How many customers have each interest, the most common first."""
+        return spreads.interests(self._reader, n)
+
+    def chance_spread(self, n: int = 15) -> list[spreads.ChanceSpread]:
+        """How the chances to buy are spread over customers, the categories with the highest mean first."""
+        return spreads.chances(self._reader, n)
+
+    def reliability(self) -> spreads.Reliability | None:
+        """How the stated chances held on days that the models had not seen; None where there were none."""
+        return spreads.reliability(self.version)
+
     def category_history(self, customer_id: str, category: str) -> v.CategoryTaste | None:
         """What the customer did in the category; None where the customer never bought from it."""
         self._known(customer_id)
@@ -169,11 +190,53 @@ class Shop:
         new_only: bool = False,
         exclude: Sequence[str] = (),
     ) -> list[v.Recommendation]:
-        """Up to n products, best first; `exclude` holds product ids to leave out. Raises Unknown."""
+        """Up to n products, best first; `exclude` holds product ids to leave out, and what rules hold back is not
+        among them. Raises Unknown."""
+        return list(self.offer(customer_id, n, category, new_only, exclude).recommendations)
+
+    def offer(
+        self,
+        customer_id: str,
+        n: int = 5,
+        category: str | None = None,
+        new_only: bool = False,
+        exclude: Sequence[str] = (),
+    ) -> rules.Offered:
+        """What `recommend` gives, with what the shop's rules and the customer's own feedback keep out of it."""
         self._known(customer_id)
-        return self._recommenders.recommend(
-            customer_id, n=n, category=category, new_only=new_only, exclude=exclude
+
+        look = _LOOKED_AT if self._ranking.knows() else 1
+
+        def ask(wanted: int, without: Sequence[str]) -> list[v.Recommendation]:
+            found = self._recommenders.recommend(
+                customer_id,
+                n=look * wanted,
+                category=category,
+                new_only=new_only,
+                exclude=[*exclude, *without],
+            )
+            return self._ranking.order(customer_id, found, wanted)
+
+        return rules.obey(
+            ask,
+            n,
+            rules.read_rules(self.folder),
+            self.feedback.turned_down(customer_id),
+            self._brand_of,
+            capped=category is None,
         )
+
+    def _brand_of(self, product_id: str) -> str:
+        return next((b or "" for (b,) in self.query(_BRAND, [product_id])), "")
+
+    def _category_of(self, product_id: str) -> str:
+        return next((c or "" for (c,) in self.query(_CATEGORY, [product_id])), "")
+
+    def explore(self, share: float) -> None:
+        """Let this share (0..1) of the lists of offers be drawn to learn from their feedback. Raises BadInput."""
+        if not 0 <= share <= 1:
+            raise BadInput(f"the exploration is {share:g}; give a share from 0 to 1")
+        self._ranking = FeedbackRanking(self.feedback, self._category_of, share)
 
     def audience(
         self,
@@ -185,6 +248,54 @@ class Shop:
         return self._recommenders.audience(
             category=category, product_id=product_id, n=n, segment_id=segment_id
         )
+
+    # campaigns ahead -----------------------------------------------------------------------
+    def campaign_plan(
+        self,
+        terms: Terms,
+        category: str | None = None,
+        product_id: str | None = None,
+        segment_id: str | None = None,
+        among: Collection[str] | None = None,
+    ) -> Plan:
+        """Whom to send a coupon for a category or a product under the terms, and what it is expected to bring. among:
+        the customers it is for; with a segment, those of both. Raises Unknown, and BadInput for impossible terms."""
+        terms.check()
+        if (category is None) == (product_id is None):
+            raise BadInput("name either a category or a product for the coupon")
+        if category is not None:
+            target = self.name("category", category).en
+            rows = self.query("SELECT product_id FROM products WHERE category = ?", [category])
+        else:
+            assert product_id is not None
+            target, rows = self.product_name(product_id), [(product_id,)]
+        if segment_id is not None:
+            self.segment(segment_id)
+            members = self.query(
+                "SELECT customer_id FROM customer_segments WHERE segment_id = ?", [segment_id]
+            )
+            inside = {str(c) for (c,) in members}
+            among = inside if among is None else inside & set(among)
+        return self._campaigning.plan(
+            [str(p) for (p,) in rows],
+            target,
+            terms,
+            rules.read_rules(self.folder),
+            product_id=product_id,
+            among=among,
+        )
+
+    def lookalikes(self, seeds: Collection[str], n: int = 100) -> list[v.Alike]:
+        """The `n` customers that behave most like those of a list, none of it. Raises Unknown for a seed that is no
+        customer, BadInput for fewer than five."""
+        keys, vectors = self._vectors.all(CUSTOMERS)
+        return lookalikes(seeds, n, keys, vectors.astype(float))
+
+    def segment_names(self) -> dict[str, str]:
+        """The English name of each customer's segment."""
+        names = {s.segment_id: s.name.en for s in self.segments()}
+        rows = self.query("SELECT customer_id, segment_id FROM customer_segments")
+        return {str(c): names.get(str(key), "") for c, key in rows}
 
     def search_products(self, text: str, n: int = 5, category: str | None = None) -> list[v.ProductHit]:
         """Products nearest to a text in English or Chinese, best first, one a distinct name."""
@@ -259,7 +370,17 @@ class Shop:
     def notes(self) -> NoteStore:
         """What people and earlier sessions noted of the customers; they belong to the shop, not to a
         version, so they outlive builds. Writing raises NoteRefused where the folder is read-only."""
-        return NoteStore(self.version.parent.parent / NOTES_FILE)
+        return NoteStore(self.folder / NOTES_FILE)
+
+    @property
+    def folder(self) -> Path:
+        """The shop's directory, which holds what outlives its builds."""
+        return self.version.parent.parent
+
+    @cached_property
+    def feedback(self) -> FeedbackStore:
+        """What came of recommendations; kept like the notes. Raises BadInput where it cannot be written."""
+        return FeedbackStore(self.folder / FEEDBACK_FILE)
 
     # parts that are opened when first needed -------------------------------------------------
     @cached_property
@@ -273,6 +394,14 @@ class Shop:
     @cached_property
     def _recommenders(self) -> Any:
         return recommend.open(self.version / "recommend", self._reader.connection())
+
+    @cached_property
+    def _ranking(self) -> FeedbackRanking:
+        return FeedbackRanking(self.feedback, self._category_of)
+
+    @cached_property
+    def _campaigning(self) -> Campaigning:
+        return Campaigning(self._reader.connection(), self.version, self.feedback)
 
     def _known(self, customer_id: str) -> None:
         if not self.has_customer(customer_id):

@@ -74,10 +74,23 @@ class SegmentMove:
 
 
 @dataclass(frozen=True, slots=True)
+class TogetherRule:
+    """Customers interested in all of `when` are interested in `then` too: in a segment `customers` of it, with
+    its own `confidence` (0..1); `lift` is the rule's among all customers."""
+
+    when: tuple[Name, ...]
+    then: Name
+    customers: int
+    confidence: float
+    lift: float
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A group of customers that buy alike. `top` are the categories that set it apart, by lift; `traits`
     who they are more often than others; `examples` the customers nearest to its middle; `moves` where its
-    customers were at the last build, most first; `size_before` how many it had then (None: it is new)."""
+    customers were at the last build, most first; `size_before` how many it had then (None: it is new, or
+    there was no build before); `together` the interests that go together in it."""
 
     segment_id: str
     name: Name
@@ -91,6 +104,7 @@ class Segment:
     examples: tuple[str, ...] = ()
     moves: tuple[SegmentMove, ...] = ()
     size_before: int | None = None
+    together: tuple[TogetherRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +231,14 @@ class SimilarCustomer:
     similarity: float
     segment: Name | None
     shared_categories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """A customer like those of a list; `score` (0..1) ranks, and is no probability."""
+
+    customer_id: str
+    score: float
 
 
 @dataclass(frozen=True, slots=True)

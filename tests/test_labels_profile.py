@@ -131,8 +131,48 @@ def test_kinds_that_are_not_asked_for_are_left_out_with_the_facts_behind_them():
     found = planted().profile_document("0", ["behaviour"])
     assert {label["kind"] for label in found["labels"]} == {"behaviour"}
     assert found["label_kinds"] == ["behaviour"]
-    assert not any(found[part] for part in ("attributes", "segment", "tastes", "likely"))
+    assert not any(found[part] for part in ("attributes", "segment", "tastes", "likely", "predictions"))
     Draft202012Validator(document.schema()).validate(found)
+
+
+def test_predictions_are_those_of_the_build_and_said_as_estimates():
+    found = planted().profile_document("0")
+    row = planted().query(
+        "SELECT next_order_low, next_order, next_order_high, churn, value, value_low, value_high"
+        " FROM customer_predictions WHERE customer_id = '0'"
+    )[0]
+    told = found["predictions"]
+    days = [told["next_order"][name] for name in ("low", "median", "high")]
+    assert days == [day and day.isoformat() for day in row[:3]]
+    assert told["churn"]["probability"] == row[3]
+    assert [told["value"][name] for name in ("expected", "low", "high")] == [round(x, 2) for x in row[4:]]
+    shown = page.render_page(found)
+    assert f"Estimates from what was known on {shops.LAST}, not facts." in shown
+    assert page.percent(row[3]) in document.render_text(found).split("No order within 60 days")[1]
+    without = found | {"predictions": None}
+    assert "Estimates from" not in page.render_page(without)
+    Draft202012Validator(document.schema()).validate(json.loads(json.dumps(without)))
+
+
+def test_a_date_beyond_the_horizon_is_not_told_as_one():
+    told = planted().profile_document("0")
+    late = told["predictions"]["next_order"] | {"low": "2024-07-01", "median": None, "high": None}
+    found = told | {"predictions": told["predictions"] | {"next_order": late}}
+    assert (
+        page.outlook_words(found, "en")[0][1]
+        == "probably later than 90 days; 8 times in 10 2024-07-01 – later than 90 days"
+    )
+    never = told | {"predictions": told["predictions"] | {"next_order": late | {"low": None}}}
+    assert page.outlook_words(never, "zh")[0][1] == "很可能在90天之后"
+
+
+def test_a_month_without_a_trip_has_its_place_on_the_page():
+    told = planted().profile_document("0")
+    spent = [{"month": "2023-11", "spend": 3.0}, {"month": "2024-02", "spend": 5.0}]
+    shown = page.render_page(told | {"behaviour": told["behaviour"] | {"spend_by_month": spent}})
+    assert "2023-12: 0.00" in shown
+    assert "2024-01: 0.00" in shown
+    assert "2024-03" not in shown.split("<svg")[1].split("</svg>")[0]
 
 
 def test_an_unknown_kind_and_an_unknown_customer_are_refused():

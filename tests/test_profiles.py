@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from customers.features.behaviour import buyers_after, category_rhythm, customer_rhythm
 from customers.features.lines import baskets, purchase_lines, trips
-from customers.profiles.design import COLUMNS, FEATURE_WORDS
+from customers.profiles.design import ALL_COLUMNS, COLUMNS, FEATURE_WORDS
 from customers.profiles.embedding import behaviour_embedding, weighted_taste
 from customers.profiles.preference import fit_preference
 from customers.profiles.quality import expected_calibration_error, quality, reliability
@@ -142,7 +142,7 @@ def test_preference_survives_saving(fitted, tmp_path):
 
 
 def test_every_behaviour_has_words_in_both_languages():
-    assert set(COLUMNS.values()) == set(FEATURE_WORDS)
+    assert set(ALL_COLUMNS.values()) == set(FEATURE_WORDS)
     for words in FEATURE_WORDS.values():
         assert all("3" in template.format(value=3.0, usual=1.0) for template in words)
 

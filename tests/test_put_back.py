@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import cli
@@ -198,3 +199,13 @@ def test_the_command_lists_writes_and_puts_back(run: Callable[..., tuple[int, st
     code, _, err = run("--put-back", "duplicate")
     assert code == 2
     assert err.count("\n") == 1
+
+
+def test_rows_of_a_source_with_fixed_rules_point_to_those_that_can_go_back(shop: Path):
+    with duckdb.connect(str(store_of(shop))) as con:
+        con.execute("INSERT INTO rejected VALUES ('coupons', 'duplicate', '{\"coupon_upc\": 1}')")
+        con.execute("UPDATE shop SET source = 'complete-journey'")
+    with pytest.raises(BadInput, match=r"rules are fixed; put back others with --source log\.csv"):
+        put_back.put_back(store_of(shop), "duplicate")
+    assert put_back.put_back(store_of(shop), "duplicate", "log.csv").restored == 1
+    assert ask(shop, "SELECT source FROM rejected WHERE rule = 'duplicate'") == [("coupons",)]

@@ -11,7 +11,15 @@ from customers.recommend.base import Recommender, best
 from customers.recommend.blend import Blend, Components
 from customers.recommend.evaluate import quality, ranked, without
 from customers.recommend.history import Catalogue, History
-from customers.recommend.models import ItemItem, MatrixFactors, PersonalRepeat, Popularity, TypeTaste
+from customers.recommend.models import (
+    DueRepeat,
+    ItemItem,
+    MatrixFactors,
+    PersonalRepeat,
+    Popularity,
+    TypeTaste,
+)
+from customers.recommend.neighbours import ItemNeighbours, TifuKnn, UpCf, UserNeighbours
 from customers.recommend.together import count
 
 # Products 0-3 are tea things, 4-7 coffee things, 8 nobody has bought for long.
@@ -50,7 +58,12 @@ MODELS = [
     Popularity(30),
     PersonalRepeat(),
     PersonalRepeat(30, fill=False),
+    DueRepeat(),
     ItemItem(ridge=5),
+    UserNeighbours(k=8),
+    TifuKnn(k=8),
+    UpCf(k=8),
+    ItemNeighbours(k=3),
     MatrixFactors(factors=4),
     TypeTaste(),
 ]
@@ -97,7 +110,17 @@ def test_asking_for_more_than_there_is_gives_what_there_is(model: Recommender) -
 
 
 @pytest.mark.parametrize(
-    "model", [ItemItem(ridge=5), MatrixFactors(factors=4), TypeTaste()], ids=lambda m: m.name
+    "model",
+    [
+        ItemItem(ridge=5),
+        MatrixFactors(factors=4),
+        TypeTaste(),
+        UserNeighbours(k=8),
+        TifuKnn(k=8),
+        UpCf(k=8),
+        ItemNeighbours(k=3),
+    ],
+    ids=lambda m: m.name,
 )
 def test_the_missing_thing_of_the_own_taste_comes_first(model: Recommender) -> None:
     history = shop()
@@ -130,7 +153,8 @@ def test_the_blend_learns_what_is_bought_next() -> None:
     known = history.before(70)
     candidates = Components().fit(known).candidates()
     bought = history.bought(70, 99)
-    scores = Blend().fit([(candidates, bought)]).score(candidates)
+    blend = Blend(keep=1.0)
+    scores = blend.fit([blend.examples(candidates, bought)]).score(candidates)
     assert ((scores > 0) & (scores < 1)).all()
     first = ranked(candidates, scores, PEOPLE)
     for customer, row in enumerate(first):

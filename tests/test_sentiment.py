@@ -446,7 +446,7 @@ def test_unseen_chinese_reviews_are_told_apart(planted):
     reviews = _labelled_chinese()
     study = bench_sentiment.prepare({"zh": reviews, "en": read_reviews(planted["en"], "en")})["zh"]
     known, held = bench_sentiment._folds(reviews, study.groups, 5)[0]
-    odds = bench_sentiment._fit_and_score(study, known, held, bench_sentiment.GRID[0])
+    odds = bench_sentiment._fit_and_score(study, known, held, bench_sentiment.GRID["zh"][0])
     words = np.array([counted(reviews.texts[i], "zh") for i in held])
     reached = f1_score(reviews.positive[held], odds > 0, average="macro")
     assert reached >= 0.88

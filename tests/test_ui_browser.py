@@ -201,6 +201,12 @@ def test_segments_and_build_report_have_their_tabs(page: Page) -> None:
     expect(page.locator(".segments tbody tr")).to_have_count(3)
     expect(page.locator("#segment-map .main-svg").first).to_be_visible()
     expect(page.locator("#segment-sizes .main-svg").first).to_be_visible()
+    expect(page.locator(".segment-card")).to_have_count(3)
+    for plot in ("#plot-interests", "#plot-chances", "#plot-reliability"):
+        expect(page.locator(f"{plot} .main-svg").first).to_be_visible()
+    for markup in ("img", "script", "a"):
+        expect(page.locator(f"#segment-cards {markup}")).to_have_count(0)
+    expect(page.locator("#plot-interests .main-svg a")).to_have_count(0)
     page.get_by_role("tab", name="Data & build").click()
     expect(page.locator("#report td").first).to_have_text("zero")
     expect(page.locator("#report img")).to_have_count(0)

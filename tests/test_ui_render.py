@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from ui_fakes import HOSTILE, FakeAgent, FakeShop
 
 from agent.events import Citation, FinalEvent, Handoff, Reply, Step, StepEvent, TokenEvent
-from ui import build_tab, cards, escape, plots, render, texts
+from customers.values import SegmentMove
+from ui import build_tab, cards, escape, plots, render, segment_cards, texts
 from ui.turns import TurnView
 
 _OURS = {
@@ -219,6 +221,80 @@ def test_segments_table_has_every_segment_and_none_is_said() -> None:
     assert all(segment.name.zh in words for segment in shop.segments())
     assert "婴儿食品" in words
     assert "no segments" in cards.segments([], shop.info, "en")
+
+
+def test_a_segment_s_card_tells_who_is_in_it_what_goes_together_and_how_it_moved() -> None:
+    shop = FakeShop()
+    html = segment_cards.cards(shop.segments(), shop, "en")
+    first, second, third = html.split('class="card segment-card"')[1:]
+    words = _Tags(first).words
+    for expected in (
+        "Everyday family shoppers",
+        "52 customers, 52.0% of all",
+        "Milk 1.4×",
+        "Milk → Baby food",
+        "46% · 3.2×",
+        "Age45–54 40%, usual 25%",
+        "1001",
+        "50 → 52 customers",
+        "45 stayed, 5 left, 4 from " + HOSTILE + ", 3 new to the shop",
+        "It was called Families.",
+    ):
+        assert expected in words
+    assert "New: no segment" in _Tags(second).words
+    assert "Nothing known about these customers differs" in _Tags(third).words
+    assert not {"img", "script", "a"} & set(_Tags(html).tags)
+    assert "50 → 52位顾客" in _Tags(segment_cards.cards(shop.segments(), shop, "zh")).words
+    assert segment_cards.cards([], shop, "en") == ""
+
+
+def test_a_first_build_has_nothing_to_compare_its_segments_with() -> None:
+    shop = FakeShop()
+    only = [replace(one, moves=(), size_before=None) for one in shop.segments()]
+    assert _Tags(segment_cards.cards(only, shop, "en")).words.count("No build before this one") == 3
+
+
+def test_a_segment_that_kept_all_its_customers_says_so() -> None:
+    shop = FakeShop()
+    stayed = SegmentMove(shop.segments()[2].name, 17, True)
+    only = [replace(shop.segments()[2], moves=(stayed,), size_before=17)]
+    assert "The same 17 customers" in _Tags(segment_cards.cards(only, shop, "en")).words
+
+
+def test_what_may_come_next_is_said_as_an_estimate() -> None:
+    shop = FakeShop()
+    profile = shop.profile("1007")
+    words = _Tags(cards.customer(profile, shop, "en")).words
+    for expected in (
+        "about 2018-01-04",
+        "8 times in 10: 2018-01-01 – 2018-01-12",
+        "4%",
+        "about $712",
+        "8 times in 10: $401 – $1,034",
+        "Estimates from what was known on 2017-12-31, not facts.",
+    ):
+        assert expected in words
+    assert profile.outlook is not None
+    late = replace(profile, outlook=replace(profile.outlook, next_order=None, next_high=None))
+    assert "probably later than 90 days8 times in 10: 2018-01-01 – later than 90 days" in _Tags(cards.customer(late, shop, "en")).words  # fmt: skip
+    assert "估计，并非事实" in _Tags(cards.customer(profile, shop, "zh")).words
+    assert "not facts" not in cards.customer(replace(profile, outlook=None), shop, "en")
+
+
+def test_plots_of_all_customers_hold_what_was_counted_and_no_markup() -> None:
+    shop = FakeShop()
+    held = shop.interest_spread()
+    bars = plots.interests(held, "zh").to_dict()
+    assert list(bars["data"][0]["x"]) == [12, 40]  # the most common on top
+    assert list(bars["layout"]["yaxis"]["ticktext"]) == ["啤酒", "牛奶"]
+    shown = plots.interests(held, "en").to_json() or ""
+    assert "<img" not in shown
+    assert "\\u003cimg" not in shown
+    line, middle_half, dots = plots.chances(shop.chance_spread(), "en").to_dict()["data"]
+    assert [line["x"][:2], middle_half["x"][:2], dots["x"]] == [[0.1, 0.9], [0.2, 0.7], [0.5]]
+    seen = plots.reliability(shop.reliability(), "en").to_dict()
+    assert (seen["data"][1]["x"], seen["data"][1]["y"]) == ([0.1, 0.6], [0.12, 0.55])
+    assert "off by 3.5 points" in str(seen["layout"]["title"])
 
 
 def test_every_text_is_in_both_languages_with_the_same_values() -> None:

@@ -25,7 +25,20 @@ from agent.events import (
     TokenEvent,
 )
 from customers.errors import Unknown
-from customers.values import CategoryTaste, Label, Name, Profile, Propensity, Segment, ShopInfo
+from customers.profiles.spreads import ChanceSpread, InterestSpread, Reliability
+from customers.values import (
+    CategoryTaste,
+    Label,
+    Name,
+    Outlook,
+    Profile,
+    Propensity,
+    Segment,
+    SegmentMove,
+    SegmentTrait,
+    ShopInfo,
+    TogetherRule,
+)
 
 HOSTILE = (
     "<img src=x onerror=\"document.title='PWNED'\"> [x](javascript:alert(1)) "
@@ -44,8 +57,39 @@ def _segments() -> list[Segment]:
     baby = _taste("BABY", "Baby food", "婴儿食品", 21000.0, 6.2)
     beer = _taste("BEER", "Beer & ales", "啤酒", 33000.0, 3.1)
     return [
-        Segment("s1", Name("Everyday family shoppers", "日常家庭客"), 52, 0.52, 2104.5, 88.2, 6.1, (milk,)),
-        Segment("s2", Name("Baby & diapers", "母婴家庭"), 31, 0.31, 3320.0, 120.0, 3.4, (baby, milk)),
+        Segment(
+            "s1",
+            Name("Everyday family shoppers", "日常家庭客"),
+            52,
+            0.52,
+            2104.5,
+            88.2,
+            6.1,
+            (milk,),
+            traits=(
+                SegmentTrait("age", "45-54", 20, 0.4, 0.25),
+                SegmentTrait("kids", "no name", 12, 0.3, 0.1),
+            ),
+            examples=("1001", "1004"),
+            moves=(
+                SegmentMove(Name("Families", "家庭"), 45, True),
+                SegmentMove(Name(HOSTILE, HOSTILE), 4, False),
+                SegmentMove(None, 3, False),
+            ),
+            size_before=50,
+            together=(TogetherRule((milk.name,), baby.name, 21, 0.456, 3.21),),
+        ),
+        Segment(
+            "s2",
+            Name("Baby & diapers", "母婴家庭"),
+            31,
+            0.31,
+            3320.0,
+            120.0,
+            3.4,
+            (baby, milk),
+            moves=(SegmentMove(None, 31, False),),
+        ),
         Segment("s3", Name("Beer & snacks", "啤酒零食客"), 17, 0.17, 980.25, 33.9, 19.8, (beer,)),
     ]
 
@@ -86,6 +130,18 @@ class FakeShop:
             for i, customer in enumerate(self._ids)
         ]
 
+    def interest_spread(self) -> list[InterestSpread]:
+        return [
+            InterestSpread(Name(HOSTILE, "牛奶"), 40, 0.4),
+            InterestSpread(Name("Beer", "啤酒"), 12, 0.12),
+        ]
+
+    def chance_spread(self) -> list[ChanceSpread]:
+        return [ChanceSpread(Name("Milk", "牛奶"), (0.1, 0.2, 0.5, 0.7, 0.9))]
+
+    def reliability(self) -> Reliability:
+        return Reliability(date(2017, 12, 1), ((0.1, 0.12, 40), (0.6, 0.55, 40)), 0.035)
+
     def profile(self, customer_id: str) -> Profile:
         if customer_id not in self._ids:
             raise Unknown(f"no customer {customer_id}")
@@ -114,6 +170,17 @@ class FakeShop:
             likely=(Propensity("MILK", tastes[0].name, 0.93), Propensity("CHEESE", tastes[2].name, 0.41)),
             campaigns_received=6,
             coupons_redeemed=2,
+            outlook=Outlook(
+                date(2017, 12, 31),
+                date(2018, 1, 1),
+                date(2018, 1, 4),
+                date(2018, 1, 12),
+                0.99,
+                0.042,
+                712.4,
+                401.0,
+                1033.6,
+            ),
         )
 
 

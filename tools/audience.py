@@ -1,11 +1,15 @@
-"""audience: who to address for a category or a product."""
+"""audience: who to address for a category or a product; with a budget or a capacity, a campaign's plan.
+
+"budget", "capacity", "coupon" and "contact_cost" among the arguments are set by the conversation from the
+question's own words, never by a plan of the model.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tools import names, words
+from tools import names, plan_facts, words
 from tools.base import Access, CannotDo, Fact, Table, ToolResult, TryAgain
 from tools.words import both
 
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
     from customers.shop import Shop
 
 SHOWN = 10
+TERMS = ("budget", "capacity", "coupon", "contact_cost")
 
 
 class AudienceTool:
@@ -36,9 +41,11 @@ class AudienceTool:
         category, product, segment = args.get("category"), args.get("product"), args.get("segment")
         if not category and not product:
             raise TryAgain("audience needs a category or a product")
+        target = names.product(shop, product) if product else names.category(shop, category or "")
+        if given := {name: args[name] for name in TERMS if args.get(name) is not None}:
+            return plan_facts.result(shop, target, category, product, segment, given)
         wanted = min(int(args.get("n") or 20), 5000)
         found = shop.audience(category=category, product_id=product, n=wanted, segment_id=segment)
-        target = names.product(shop, product) if product else names.category(shop, category or "")
         if not found.members:
             raise CannotDo(
                 both(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from customers.recommend.rules import Offered
 from customers.values import Recommendation
-from tools import names, new_categories, words
+from tools import left_out, names, new_categories, words
 from tools.base import Access, CannotDo, Fact, ToolResult
 from tools.words import both
 
@@ -35,22 +36,26 @@ class RecommendTool:
         wanted = min(int(args.get("n") or 5), 20)
         new_only = bool(args.get("new_only", False))
         exclude = tuple(args.get("exclude", ()))  # set by the conversation, never by a plan
-        found = shop.recommend(customer, n=wanted, category=category, new_only=new_only, exclude=exclude)
+        offered = shop.offer(customer, n=wanted, category=category, new_only=new_only, exclude=exclude)
+        found = offered.recommendations
         if not found:
-            raise CannotDo(_nothing(shop, customer, category, new_only, bool(exclude)))
+            raise CannotDo(
+                _because(_nothing(shop, customer, category, new_only, bool(exclude)), shop, customer, offered)
+            )
         facts = tuple(_fact(shop, customer, rank, rec) for rank, rec in enumerate(found, 1))
         if new_only and category is None and not exclude:
             facts += new_categories.facts(shop, customer, len(found))
+        facts += left_out.facts(shop, customer, offered.left_out)
         slots = {place: _plain(shop, rec) for place, rec in zip(("first", "second"), found, strict=False)}
         cases = {"new" if new_only else found[0].reason, "two" if len(found) > 1 else "one"}
         return ToolResult(
             facts,
-            recommendations=tuple(found),
+            recommendations=found,
             lead=_lead(shop, customer, category, new_only),
             slots=slots,
             cases=frozenset(cases),
             found={"product": tuple(rec.product_id for rec in found)},
-            full=found,
+            full=offered,
         )
 
 
@@ -77,6 +82,13 @@ def _nothing(
                     zh=f"{zh}没有可以推荐给{customer}号顾客的、从未买过的商品。")  # fmt: skip
     return both(en=f"There is nothing{en} to recommend to customer {customer}.",
                 zh=f"{zh}没有可以推荐给{customer}号顾客的商品。")  # fmt: skip
+
+
+def _because(text: Mapping[str, str], shop: Shop, customer: str, offered: Offered) -> Mapping[str, str]:
+    """The text, and what rules held back where they are why nothing is left."""
+    why = left_out.facts(shop, customer, offered.left_out)
+    return both(en=" ".join([text["en"], *(f.text["en"] for f in why)]),
+                zh="".join([text["zh"], *(f.text["zh"] for f in why)]))  # fmt: skip
 
 
 def _fact(shop: Shop, customer: str, rank: int, rec: Recommendation) -> Fact:

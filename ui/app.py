@@ -1,8 +1,8 @@
 """The page: wiring of components, handlers and the server. What is shown is rendered beside it
 (`render`, `cards`, `plots`); what runs is in `turns`.
 
-The server listens on loopback, shares nothing, asks nothing of the internet, serves no file and
-offers no API of its own.
+The server listens on loopback, shares nothing, asks nothing of the internet, serves no file but a
+campaign's plan that was asked for, and offers no API of its own.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from agent.events import Reply, Role
 from customers.errors import CustomersError
 from ui import build_tab, cards, render
 from ui.errors import BadAddress, PortBusy
+from ui.feedback_bar import FeedbackBar
 from ui.label_tab import LabelTab, shop_dir_of
 from ui.panel import Panel
 from ui.ports import Assistant
@@ -45,6 +46,7 @@ class Page:
         self.agent, self.shop, self.model, self.report = agent, agent.shop, model, report
         self.conversations = Conversations()
         self.panel = Panel(self.shop)
+        self.feedback = FeedbackBar(self.shop)
         self.label = LabelTab(shop_dir_of(self.shop))
 
     # layout ----------------------------------------------------------------------------------
@@ -99,6 +101,7 @@ class Page:
             group_consecutive_messages=False,
             allow_file_downloads=False,
         )
+        self.feedback.layout()
         with gr.Row(elem_id="ask-bar"):
             self.question = gr.Textbox(
                 placeholder=text("question_hint", "en"),
@@ -126,6 +129,7 @@ class Page:
     # wiring ----------------------------------------------------------------------------------
     def _wire(self, blocks: gr.Blocks) -> None:
         answered = [self.chat, self.question, self.send, self.stop, self.panel.picker, self.session]
+        answered += self.feedback.shown()
         context = [self.role, self.panel.picker, self.session]
         ask: dict[str, Any] = {
             "outputs": answered,
@@ -138,6 +142,8 @@ class Page:
             chip.click(self._ask, [chip, *context], **ask)
         self.stop.click(self._stop, [self.session], None, queue=False, **_CLOSED)
         self.new.click(self._new, [self.session], answered, queue=False, **_CLOSED)
+
+        self.feedback.wire(self.language, _CLOSED)
 
         shown = self.panel.shown()
         self.panel.picker.change(
@@ -184,6 +190,7 @@ class Page:
             self.status,
             self.panel.picker,
             *self.chips,
+            *self.feedback.labelled("en"),
         ]
 
     def _relabel(self, language: str, role: str, customer: str | None) -> dict[Any, Any]:
@@ -204,6 +211,7 @@ class Page:
             self.new: gr.update(value=text("new", language)),
             self.status: self._status(language),
             self.panel.picker: gr.update(label=text("picker", language), info=text("picker_hint", language)),
+            **self.feedback.labelled(language),
             **dict(zip(self.chips, self._chips_of(language, role), strict=True)),
             **dict(zip(self.panel.shown(), self.panel.show(customer, language), strict=True)),
         }
@@ -285,7 +293,7 @@ class Page:
     def _finished(self, turn: Turn, view: TurnView, conversation: Conversation) -> dict[Any, Any]:
         if conversation.current is not turn:  # a newer turn, or a new conversation, owns the page
             return self._drawn(conversation) if conversation.turns else {self.session: gr.skip()}
-        update = self._drawn(conversation) | self._buttons()
+        update = self._drawn(conversation) | self._buttons() | self.feedback.after(view.reply)
         about = self._customer_of(view.reply)
         return update | {self.panel.picker: about} if about else update
 
@@ -308,12 +316,16 @@ class Page:
         if session:
             self.conversations.close(session)
             self.agent.forget(session)
-        return self._buttons() | {
-            self.chat: [],
-            self.question: "",
-            self.panel.picker: None,
-            self.session: self.conversations.open().session,
-        }
+        return (
+            self._buttons()
+            | self.feedback.after(None)
+            | {
+                self.chat: [],
+                self.question: "",
+                self.panel.picker: None,
+                self.session: self.conversations.open().session,
+            }
+        )
 
     def _show_report(self) -> tuple[str, str]:
         return build_tab.text_of(self.report), build_tab.plots_of(self.report)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from customers.errors import NotBuilt
 from customers.profiles.page import SOURCES, percent
-from customers.values import CategoryTaste, Label, Profile, Propensity, Segment, ShopInfo
+from customers.values import CategoryTaste, Label, Outlook, Profile, Propensity, Segment, ShopInfo
 from ui.escape import inert
 from ui.palette import segment_colour
 from ui.ports import ShopView
@@ -44,7 +44,7 @@ def note(key: str, language: str, **values: object) -> str:
 
 def shop(info: ShopInfo, segments: Sequence[Segment], language: str) -> str:
     """Return what stands in the customer's place while none is picked: the shop at a glance."""
-    figures = _figures(
+    told = figures(
         [
             (text("customers", language), f"{info.customers:,}", ""),
             (text("products", language), f"{info.products:,}", ""),
@@ -58,7 +58,7 @@ def shop(info: ShopInfo, segments: Sequence[Segment], language: str) -> str:
         f'<div class="card"><p class="hint">{inert(text("no_customer", language))}</p>'
         f"<h3>{inert(text('glance', language))}</h3>"
         f'<p class="sub">{inert(info.name)} · {inert(f"{info.first_day} – {info.last_day}")}</p>'
-        f'{figures}<div class="bars">{bars}</div></div>'
+        f'{told}<div class="bars">{bars}</div></div>'
     )
 
 
@@ -69,9 +69,10 @@ def customer(profile: Profile, shop_view: ShopView, language: str) -> str:
     return (
         f'<div class="card profile"><header><div><h3>{title}</h3><p class="sub">{inert(known)}</p></div>'
         f"{_segment_pill(profile, shop_view, language)}</header>"
-        f"{_figures(_profile_figures(profile, shop_view.info.currency, language))}"
+        f"{figures(_profile_figures(profile, shop_view.info.currency, language))}"
         f"{_tastes(profile.top_categories[:_TOP], shop_view.info.currency, language)}"
         f"{_likely(profile.likely[:_TOP], language)}"
+        f"{_outlook(profile.outlook, shop_view.info.currency, language)}"
         f"{_labels(_labels_of(shop_view, profile.customer_id), language)}"
         f"{_household(profile, shop_view, language)}</div>"
     )
@@ -137,11 +138,12 @@ def _profile_figures(profile: Profile, currency: str, language: str) -> list[tup
     ]
 
 
-def _figures(figures: Sequence[tuple[str, str, str]]) -> str:
+def figures(rows: Sequence[tuple[str, str, str]]) -> str:
+    """Return figures side by side: rows of label, value and a small line under it (or "")."""
     cells = "".join(
         f"<div><dt>{inert(label)}</dt><dd>{inert(value)}"
         f"{f'<small>{inert(more)}</small>' if more else ''}</dd></div>"
-        for label, value, more in figures
+        for label, value, more in rows
     )
     return f'<dl class="figures">{cells}</dl>'
 
@@ -162,6 +164,37 @@ def _likely(likely: Sequence[Propensity], language: str) -> str:
         return ""
     bars = "".join(_bar(p.name[language], chance(p.probability), p.probability) for p in likely)
     return f'<h4>{inert(text("likely", language))}</h4><div class="bars">{bars}</div>'
+
+
+def _outlook(outlook: Outlook | None, currency: str, language: str) -> str:
+    """Next order, leaving and money, said as the estimates that they are; "" where there are none."""
+    if outlook is None:
+        return ""
+    whole = lambda amount: f"{currency}{amount:,.0f}"  # noqa: E731  (cents would feign certainty)
+    low, high = whole(outlook.value_low), whole(outlook.value_high)
+    told = figures(
+        [
+            (text("next_order", language), *_next_order(outlook, language)),
+            (text("churn", language), chance(outlook.churn), text("churn_usual", language)),
+            (
+                text("value", language),
+                text("about", language, value=whole(outlook.value)),
+                text("eight_of_ten", language, low=low, high=high),
+            ),
+        ]
+    )
+    note = text("outlook_note", language, day=outlook.as_of)
+    return f'<h4>{inert(text("outlook", language))}</h4><div class="outlook">{told}</div><p class="sub">{inert(note)}</p>'
+
+
+def _next_order(outlook: Outlook, language: str) -> tuple[str, str]:
+    """The date in the middle, and the range under it; beyond 90 days no date is told."""
+    day = outlook.next_order
+    said = text("beyond", language) if day is None else text("about", language, value=day)
+    if outlook.next_low is None:
+        return said, ""
+    high = outlook.next_high or text("beyond_range", language)
+    return said, text("eight_of_ten", language, low=outlook.next_low, high=high)
 
 
 def _bar(label: str, value: str, share: float, colour: str = "") -> str:

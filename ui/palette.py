@@ -8,6 +8,7 @@ from __future__ import annotations
 ACCENT = "#2f7f79"
 ACCENT_PALE = "#a9cfca"
 GREY = "#9aa5b1"
+MIDDLE = "#ddaa33"
 _SEGMENTS = (
     "#4477aa",
     "#44aa99",

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from customers.errors import Unknown
-from ui import cards, plots
+from ui import cards, plots, segment_cards
 from ui.ports import ShopView
 from ui.texts import text
 
@@ -66,8 +66,19 @@ class Panel:
         """Lay out the segments tab."""
         self.table = gr.HTML(elem_id="segment-table")
         with gr.Row():
-            self.map = gr.Plot(show_label=False, elem_id="segment-map", elem_classes="plot-card", scale=3)
-            self.sizes = gr.Plot(show_label=False, elem_id="segment-sizes", elem_classes="plot-card", scale=2)
+            self.map = gr.Plot(
+                show_label=False, elem_id="segment-map", elem_classes="plot-card", scale=3, min_width=340
+            )
+            self.sizes = gr.Plot(
+                show_label=False, elem_id="segment-sizes", elem_classes="plot-card", scale=2, min_width=340
+            )
+        self.segment_cards = gr.HTML(elem_id="segment-cards")
+        self.spread_title = gr.HTML(elem_id="spread-title")
+        with gr.Row():
+            self.spreads = [
+                gr.Plot(show_label=False, elem_id=name, elem_classes="plot-card", min_width=340)
+                for name in ("plot-interests", "plot-chances", "plot-reliability")
+            ]
 
     def shown(self) -> list[Any]:
         """The components that `show` fills, in its order."""
@@ -75,7 +86,7 @@ class Panel:
 
     def segment_views(self) -> list[Any]:
         """The components that `show_segments` fills, in its order."""
-        return [self.table, self.map, self.sizes]
+        return [self.table, self.map, self.sizes, self.segment_cards, self.spread_title, *self.spreads]
 
     # contents --------------------------------------------------------------------------------
     def show(self, customer: str | None, language: str) -> list[Any]:
@@ -101,11 +112,25 @@ class Panel:
         return [cards.customer(profile, self.shop, language), *drawn]
 
     def show_segments(self, language: str) -> list[Any]:
-        """Return the table, the map and the sizes of all segments."""
+        """Return the table, the map, the sizes and the cards of all segments, and how interests and chances
+        are spread over the customers."""
         seen = bool(self.segments)
         chart = plots.segment_map(self.points, self.segments, language) if seen and self.points else None
         return [
             cards.segments(self.segments, self.shop.info, language),
             gr.update(value=chart, visible=chart is not None),
             gr.update(value=plots.segment_sizes(self.segments, language) if seen else None, visible=seen),
+            segment_cards.cards(self.segments, self.shop, language),
+            *self._spreads(language),
         ]
+
+    def _spreads(self, language: str) -> list[Any]:
+        interests, chances = self.shop.interest_spread(), self.shop.chance_spread()
+        held = self.shop.reliability()
+        drawn = [
+            plots.interests(interests, language) if interests else None,
+            plots.chances(chances, language) if chances else None,
+            plots.reliability(held, language) if held and held.curve else None,
+        ]
+        title = f"<h3>{cards.inert(text('spreads', language))}</h3>" if any(drawn) else ""
+        return [title, *(gr.update(value=one, visible=one is not None) for one in drawn)]

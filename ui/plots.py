@@ -12,8 +12,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from customers.values import Profile, Segment
-from ui.palette import ACCENT, GREY, segment_colour
+from customers.profiles.spreads import ChanceSpread, InterestSpread, Reliability
+from customers.values import Name, Profile, Segment
+from ui.palette import ACCENT, GREY, MIDDLE, segment_colour
 from ui.texts import text
 
 # A point of the segment map: customer id, x, y, segment id (None: in no segment).
@@ -117,6 +118,82 @@ def segment_sizes(segments: Sequence[Segment], language: str) -> go.Figure:
         tickvals=list(range(len(rows))),
         ticktext=[_label(segment.name[language], lines=2) for _, segment in rows],
         showgrid=False,
+    )
+    return figure
+
+
+def interests(spread: Sequence[InterestSpread], language: str) -> go.Figure:
+    """Return how many customers have each interest, the most common on top."""
+    rows = list(reversed(spread))
+    bars = go.Bar(
+        x=[one.customers for one in rows],
+        y=list(range(len(rows))),
+        orientation="h",
+        marker_color=ACCENT,
+        customdata=[[_safe(one.name[language]), one.share] for one in rows],
+        hovertemplate="%{customdata[0]}: %{x:,} (%{customdata[1]:.1%})<extra></extra>",
+    )
+    figure = _figure(
+        [bars], text("plot_interests", language), 110 + 22 * len(rows), text("axis_interests", language)
+    )
+    return _named(figure, [one.name for one in rows], language)
+
+
+def chances(spread: Sequence[ChanceSpread], language: str) -> go.Figure:
+    """Return how the chances to buy are spread over customers: 10 to 90 % as a line, 25 to 75 % as a bar, and
+    the customer in the middle as a dot."""
+    rows = list(reversed(spread))
+    places = list(range(len(rows)))
+    line = lambda low, high, width, colour: go.Scatter(  # noqa: E731
+        x=[x for one in rows for x in (one.quantiles[low], one.quantiles[high], None)],
+        y=[y for place in places for y in (place, place, None)],
+        mode="lines",
+        line={"color": colour, "width": width},
+        hoverinfo="skip",
+    )
+    dots = go.Scatter(
+        x=[one.quantiles[2] for one in rows],
+        y=places,
+        mode="markers",
+        marker={"color": MIDDLE, "size": 8},
+        customdata=[[_safe(one.name[language]), *one.quantiles] for one in rows],
+        hovertemplate="%{customdata[0]}: %{customdata[3]:.0%} (%{customdata[1]:.0%} – %{customdata[5]:.0%})"
+        "<extra></extra>",
+    )
+    title, subtitle = text("plot_chances", language), text("axis_chances", language)
+    traces = [line(0, 4, 2, ACCENT), line(1, 3, 9, ACCENT), dots]
+    figure = _figure(traces, title, 110 + 22 * len(rows), subtitle)
+    figure.update_layout(showlegend=False)
+    figure.update_xaxes(range=[0, 1], tickformat=".0%")
+    return _named(figure, [one.name for one in rows], language)
+
+
+def reliability(found: Reliability, language: str) -> go.Figure:
+    """Return stated chances against what came of them, on days that the models had not seen."""
+    most = min(1.0, 1.08 * max(max(p, y) for p, y, _ in found.curve))
+    perfect = go.Scatter(
+        x=[0, most], y=[0, most], mode="lines", line={"color": GREY, "dash": "dot"}, hoverinfo="skip"
+    )
+    seen = go.Scatter(
+        x=[p for p, *_ in found.curve],
+        y=[y for _, y, _ in found.curve],
+        mode="lines+markers",
+        line={"color": ACCENT},
+        customdata=[n for *_, n in found.curve],
+        hovertemplate=f"%{{x:.1%}} → %{{y:.1%}} ({_safe(text('pairs', language))} %{{customdata:,}})<extra></extra>",
+    )
+    subtitle = text("axis_reliability", language, cut=found.cut, error=f"{100 * found.error:.1f}")
+    figure = _figure([perfect, seen], text("plot_reliability", language), 440, subtitle)
+    figure.update_layout(showlegend=False)
+    figure.update_xaxes(tickformat=".0%", range=[0, most], title={"text": text("stated", language)})
+    figure.update_yaxes(tickformat=".0%", range=[0, most], title={"text": text("came", language)})
+    return figure
+
+
+def _named(figure: go.Figure, names: Sequence[Name], language: str) -> go.Figure:
+    """The figure with its rows called by their names."""
+    figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=[_label(name[language]) for name in names], showgrid=False
     )
     return figure
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from agent.events import Event, Role
+from customers.profiles.spreads import ChanceSpread, InterestSpread, Reliability
 from customers.values import Label, Name, Profile, Segment, ShopInfo
 
 
@@ -24,6 +25,10 @@ class ShopView(Protocol):
     def segment_map(self) -> Sequence[tuple[str, str, float, float]]:
         """(customer, segment, x, y) of every customer."""
         ...
+
+    def interest_spread(self) -> list[InterestSpread]: ...
+    def chance_spread(self) -> list[ChanceSpread]: ...
+    def reliability(self) -> Reliability | None: ...
 
 
 class Assistant(Protocol):

@@ -220,28 +220,36 @@ def duplicated(rows: Table, keys: Sequence[str]) -> Table:
     return rows.mutate(duplicate=position > 0)
 
 
-def with_quantity_score(rows: Table, group: str, valid: Column, sample: Table | None = None) -> Table:
+def with_quantity_score(rows: Table, group: str | None, valid: Column, sample: Table | None = None) -> Table:
     """Add `quantity_score`: robust standard deviations of log quantity above the group's median.
 
     Median and median absolute deviation (times 1.4826, as for a normal distribution; Rousseeuw &
     Croux 1993) come from the `valid` rows with a positive quantity; the deviation is at least
-    log 2. Null where the quantity is not positive. A `sample` of the rows may stand for all of them
-    in finding median and deviation.
+    log 2. Null where the quantity is not positive. Without a `group` all rows are of one. A `sample`
+    of the rows may stand for all of them in finding median and deviation.
     """
     ground = rows if sample is None else sample
     ground = ground.filter(valid & (ground.quantity > 0))
-    ground = ground.select(fence_group=ground[group].fill_null(""), log_quantity=ground.quantity.log())
-    centre = ground.group_by("fence_group").agg(centre=ground.log_quantity.median())
-    around = ground.join(centre, "fence_group")
-    spread = around.group_by("fence_group").agg(
-        centre=around.centre.max(),
-        spread=ibis.greatest((around.log_quantity - around.centre).abs().median() * 1.4826, math.log(2)),
-    )
-    keyed = rows.mutate(fence_group=rows[group].fill_null(""))
-    joined = keyed.left_join(spread, "fence_group")
+    if group is None:
+        logs = ground.select(log_quantity=ground.quantity.log())
+        centre = logs.aggregate(centre=logs.log_quantity.median())
+        joined = rows.cross_join(_spread(logs.cross_join(centre)))
+    else:
+        logs = ground.select(fence_group=ground[group].fill_null(""), log_quantity=ground.quantity.log())
+        centre = logs.group_by("fence_group").agg(centre=logs.log_quantity.median())
+        spread = _spread(logs.join(centre, "fence_group"), "fence_group")
+        keyed = rows.mutate(fence_group=rows[group].fill_null(""))
+        joined = keyed.left_join(spread, "fence_group").drop("fence_group", "fence_group_right")
     positive: Column = ibis.ifelse(joined.quantity > 0, joined.quantity, ibis.null("float64"))
     scored = joined.mutate(quantity_score=(positive.log() - joined.centre) / joined.spread)
-    return scored.drop("fence_group", "fence_group_right", "centre", "spread")
+    return scored.drop("centre", "spread")
+
+
+def _spread(around: Table, *group: str) -> Table:
+    """Median and robust deviation of log quantity, of each group or of all rows."""
+    deviation = (around.log_quantity - around.centre).abs().median() * 1.4826
+    found = {"centre": around.centre.max(), "spread": ibis.greatest(deviation, math.log(2))}
+    return around.group_by(*group).agg(**found) if group else around.aggregate(**found)
 
 
 def quantity_rules() -> list[Rule]:

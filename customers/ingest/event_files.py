@@ -1,7 +1,8 @@
 """One file of events brought into the store: read, sifted by the rules, and only what is new added.
 
-A file whose columns are typed streams: it is scanned once to find which texts need cleaning, once
-for duplicates, once for the rules and once to add what is kept, and only what breaks a rule is held.
+A file whose columns are typed streams: it is scanned once to find which texts need cleaning, once for
+all that is to be counted beforehand (see `looking`), once for the rules and once to add what is kept,
+and only what breaks a rule is held.
 Fences (the usual period, quantities and prices) come from every row of a small file and from an even
 sample of a large one.
 """
@@ -16,10 +17,20 @@ import ibis
 from customers.ingest import file_rules, marks
 from customers.ingest.cleaning import REPEATED, REPEATED_REASON, Report, Rule, with_quantity_score
 from customers.ingest.headers import PRODUCT_FIELDS
+from customers.ingest.looking import Look, hashed, look
 from customers.ingest.mapping import FileMapping
 from customers.ingest.reading import Raw
 from customers.ingest.sifting import Sifted, report_on, sift
-from customers.ingest.values import DETAILS, fields, streams, values, with_identity
+from customers.ingest.values import (
+    DETAILS,
+    duplicates,
+    fields,
+    look_through,
+    streams,
+    values,
+    with_id,
+    with_print,
+)
 from customers.schema import EVENTS
 from customers.stores.events import Column, EventStore, Table
 
@@ -47,7 +58,8 @@ class Counts:
 
 @dataclass(slots=True)
 class EventFile:
-    """An event file that was read: its rows as values, `held` by the store or still in the file."""
+    """An event file that was read: its rows as values, `held` by the store or still in the file;
+    whether `every` row is known to have an id of its own."""
 
     source: str
     entry: FileMapping
@@ -55,6 +67,7 @@ class EventFile:
     count: int
     held: bool
     malformed: list[str] = field(default_factory=list)
+    every: bool = False
 
     @property
     def show(self) -> dict[str, str]:
@@ -70,8 +83,9 @@ def shown(entry: FileMapping) -> dict[str, str]:
 def prepare(store: EventStore, source: str, raw: Raw, entry: FileMapping, timezone: str | None) -> EventFile:
     """Turn a file that was read into values; every row of it is looked at, so that a broken file shows."""
     if raw.in_file and raw.rows > HELD and streams(raw.table, entry):
-        tidy = fields(raw.table, entry, raw.careful(entry.used()))
-        return EventFile(source, entry, values(store, tidy, entry, timezone), raw.rows, held=False)
+        known = look_through(raw, entry)
+        tidy = values(store, fields(raw.table, entry, known.careful), entry, timezone, known)
+        return EventFile(source, entry, tidy, raw.rows, held=False, every=known.every)
     texts = store.hold(fields(raw.table, entry))
     rows = store.hold(values(store, texts, entry, timezone))
     store.release(texts)
@@ -87,10 +101,13 @@ def load(
     kept aside already, are counted as repeated and not written again.
     """
     own = "event_id" in file.entry.columns
-    rows = with_identity(store, file.rows, own)
+    printed = with_print(file.rows, own, file.every)
+    seen = look(store, printed, file.count)
+    rows = with_id(file.rows, own, file.every)
     rows = store.hold(rows) if file.held else rows
     rows = _apart(store, rows, file.source) if own else rows
-    marked, rules = _marked(store, rows, file.rows, file.count)
+    later = duplicates(store, printed, seen.again, own, file.every)
+    marked, rules = _marked(store, rows, later, file, seen)
     rules = [_said_of(rule, file.count) for rule in rules if rule.name not in waive]
     sifted = sift(store, file.source, marked, rows, file.count, rules, file.show)
     repeated = _repeated(store, rows, sifted)
@@ -129,28 +146,53 @@ def _count(rows: Table) -> int:
     return int(rows.count().to_pyarrow().as_py())
 
 
-def _marked(store: EventStore, rows: Table, plain: Table, count: int) -> tuple[Table, list[Rule]]:
-    """Add everything that the rules look at, and return the rules; `plain` are the rows as values only."""
+def _second(rows: Table, later: Table) -> Table:
+    """Add `duplicate`: an event of the same id stands before this one in the file."""
+    if not _count(later):
+        return rows.mutate(duplicate=ibis.literal(False))
+    joined = rows.left_join(later, [rows.row_n == later.duplicate_n])
+    return joined.mutate(duplicate=joined.duplicate_n.notnull()).drop("duplicate_n")
+
+
+def _marked(
+    store: EventStore, rows: Table, later: Table, file: EventFile, seen: Look
+) -> tuple[Table, list[Rule]]:
+    """Add everything that the rules look at, and return the rules."""
     rules: list[Rule] = [*file_rules.EVENT_RULES]
-    products = store.table("products")
-    listed = products.filter(products.source.notnull())
+    every = file.count // SAMPLED + 1
+    number: Column = hashed(rows.row_n)
+    fenced = rows.filter(number % every == 0) if every > 1 else rows
+    listed = store.table("products").filter(ibis._.source.notnull())
     if _count(listed):
         rules.append(file_rules.UNKNOWN_PRODUCT)
-    listed = listed.select(listed="product_id", listed_category="category", listed_price="listed_price")
-    rows = rows.left_join(listed, [rows.product_id == listed.listed])
+        rows, fenced = _with_listed(rows, listed), _with_listed(fenced, listed)
+    else:
+        rows, fenced = (_unlisted(some) for some in (rows, fenced))
     campaigns = store.table("campaigns")
     if _count(campaigns):
         rules.append(file_rules.UNKNOWN_CAMPAIGN)
         known = campaigns.select(listed_campaign="campaign_id").distinct()
         rows = rows.left_join(known, [rows.campaign_id == known.listed_campaign])
-    fenced = rows.select("row_n", "ts", "quantity", "category", "listed_category")
-    if count > SAMPLED:
-        fenced = store.hold(fenced.filter(fenced.row_n.hash() % (count // SAMPLED + 1) == 0))
-    rows = _in_period(store, rows, fenced)
-    rows = rows.mutate(score_group=ibis.coalesce(rows.listed_category, rows.category))
-    ground = fenced.mutate(score_group=ibis.coalesce(fenced.listed_category, fenced.category))
-    rows = with_quantity_score(rows, "score_group", ibis.literal(True), ground)
-    return marks.mark(store, rows, plain), rules
+    fenced = store.hold(fenced.select("ts", "quantity", score_group=_group(fenced)))
+    rows = _in_period(store, _second(rows, later), fenced)
+    grouped = _count(listed) > 0 or "category" in file.entry.columns
+    rows = rows.mutate(score_group=_group(rows))
+    rows = with_quantity_score(rows, "score_group" if grouped else None, ibis.literal(True), fenced)
+    return marks.mark(store, rows, file.rows, seen), rules
+
+
+def _with_listed(rows: Table, listed: Table) -> Table:
+    listed = listed.select(listed="product_id", listed_category="category", listed_price="listed_price")
+    return rows.left_join(listed, [rows.product_id == listed.listed])
+
+
+def _unlisted(rows: Table) -> Table:
+    nothing = ibis.null("string")
+    return rows.mutate(listed=nothing, listed_category=nothing, listed_price=ibis.null("float64"))
+
+
+def _group(rows: Table) -> Column:
+    return ibis.coalesce(rows.listed_category, rows.category)
 
 
 def _in_period(store: EventStore, rows: Table, sample: Table) -> Table:
@@ -164,9 +206,8 @@ def _in_period(store: EventStore, rows: Table, sample: Table) -> Table:
     tail = min(_MOST_TAIL, max(_TAIL, _TAIL_ROWS / count))
     ends = seconds.aggregate(low=seconds.at.quantile(tail), high=seconds.at.quantile(1 - tail))
     low, high = ends.to_pyarrow().to_pylist()[0].values()
-    there = store.table("events").ts.epoch_seconds()
-    ends = store.table("events").aggregate(low=there.min(), high=there.max())
-    first, last = ends.to_pyarrow().to_pylist()[0].values()
+    there = "SELECT epoch(min(ts)), epoch(max(ts)) FROM events"
+    ((first, last),) = store.backend.con.execute(there).fetchall()
     margin = _PERIOD_SPANS * max(high - low, _LEAST_SPAN)
     low, high = low - margin, high + margin
     if first is not None:

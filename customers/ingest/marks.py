@@ -11,17 +11,14 @@ from __future__ import annotations
 import math
 
 import ibis
+import numpy as np
+import pyarrow as pa
 
 from customers.ingest.cleaning import ABSURD
-from customers.schema import EventKind
+from customers.ingest.looking import BINS, SALES, VISIT, Look, bin_of, crowdable
 from customers.stores.events import Column, EventStore, Table
 
-SALES = (EventKind.PURCHASE.value, EventKind.RETURN.value)
-# Kinds that a customer does in one sitting, so that their times belong together.
-VISIT = (EventKind.BROWSE.value, EventKind.CLICK.value, EventKind.SEARCH.value, EventKind.CART.value)
 _LOOK = VISIT[:3]
-# Kinds that are sent to many customers at once by their nature.
-_SENT = (EventKind.EXPOSURE.value,)
 
 # A price is compared with its product's where this many lines tell it; its deviation is never taken
 # below a half, so that an amount is absurd at 25 times the usual price at the least. Where fewer
@@ -31,89 +28,67 @@ _PRICE_LINES, _PRICE_SPREAD, _KNOWN_SPREAD = 5, math.log(1.5), math.log(2)
 _INSTANT_CUSTOMERS, _INSTANT_TIMES = 20, 25.0
 # A visit tells its own time from this many events on; nobody's visit leaves its middle by six hours.
 _VISIT_EVENTS, _VISIT_SECONDS = 4, 6 * 3600.0
-SCALES = (5.0, 10.0, 100.0)
 _SCALE_SHARE = 0.8
-# Usual prices and crowds are taken from about this many rows; seconds are first counted in this many
-# bins.
-_SAMPLE, _BINS = 4_000_000, 1 << 22
+# Usual prices and crowds are taken from about this many rows.
+_SAMPLE = 4_000_000
+_BINS = pa.schema({"bin": pa.int64()})
 
 
-def mark(store: EventStore, rows: Table, plain: Table | None = None) -> Table:
+def mark(store: EventStore, rows: Table, plain: Table, seen: Look) -> Table:
     """Add the measures to events (fields as values).
 
     `amount_score`: robust standard deviations of log unit price above the product's median (or the
     price that the store has, or the row's own `unit_price`); `one_instant`: stamped at the very second of many other customers;
     `clock_off`: hours away from the rest of its session; `rating_scale`: 5, 10 or 100, the smallest
-    that holds nearly all ratings. Null, or false, where nothing can be said. `plain` may be the same
-    rows with fewer columns, cheaper to compute: what is counted is counted in them.
+    that holds nearly all ratings. Null, or false, where nothing can be said. `plain` are the same
+    rows with fewer columns, cheaper to compute, and `seen` what a look at them found.
     """
-    plain = rows if plain is None else plain
-    facts = _facts(plain)
-    rows = _amount_score(store, rows, _prices(store, plain, facts["sales"]))
-    crowded = _crowded(store, plain, facts["dated"]) if facts["dated"] >= _INSTANT_CUSTOMERS else None
-    rows = _one_instant(rows, crowded)
-    rows = _clock_off(rows, _torn(store, plain) if facts["visits"] else None)
-    return rows.mutate(rating_scale=ibis.literal(_scale(facts), "float64"))
+    rows = _amount_score(store, rows, _prices(store, plain, seen.sales))
+    rows = _one_instant(rows, _crowded(store, plain, seen))
+    rows = _clock_off(rows, _torn(store, plain) if seen.visits else None)
+    return rows.mutate(rating_scale=ibis.literal(_scale(seen), "float64"))
 
 
-def _facts(rows: Table) -> dict[str, float]:
-    """What one pass over the rows says: how many there are of what the measures look at."""
-    rated = rows.rating.notnull()
-    counts = {
-        "sales": rows.kind.isin(SALES),
-        "dated": _crowdable(rows),
-        "visits": rows.kind.isin(VISIT) & rows.basket_id.notnull(),
-        "rated": rated,
-        **{f"upto_{int(scale)}": rows.rating.between(0, scale) for scale in SCALES},
-    }
-    sums = {name: held.fill_null(False).cast("int64").sum() for name, held in counts.items()}
-    found = rows.aggregate(**sums).to_pyarrow().to_pylist()[0]
-    return {name: number or 0 for name, number in found.items()}
-
-
-def _scale(facts: dict[str, float]) -> float | None:
-    needed = _SCALE_SHARE * facts["rated"]
-    fits = (scale for scale in SCALES if facts[f"upto_{int(scale)}"] >= needed)
-    return next(fits, None) if facts["rated"] else None
+def _scale(seen: Look) -> float | None:
+    needed = _SCALE_SHARE * seen.rated
+    fits = (scale for scale, rated in seen.upto.items() if rated >= needed)
+    return next(fits, None) if seen.rated else None
 
 
 def _amount_score(store: EventStore, rows: Table, usual: Table) -> Table:
-    usual = store.hold(usual)
     known = store.table("products").filter(ibis._.price > 0).anti_join(usual, [("product_id", "priced_id")])
     known = known.select(
         priced_id="product_id", price_centre=known.price.log(), price_spread=ibis.literal(_KNOWN_SPREAD)
     )
     usual = store.hold(ibis.union(usual, known))
-    joined = rows.left_join(usual, [rows.product_id == usual.priced_id])
+    # Only sales have a price to compare: nothing else looks for its product.
+    rows = rows.mutate(sold_id=ibis.ifelse(rows.kind.isin(SALES), rows.product_id, ibis.null("string")))
+    joined = rows.left_join(usual, [rows.sold_id == usual.priced_id])
     given: Column = ibis.ifelse(joined.unit_price > 0, joined.unit_price, ibis.null("float64"))
     centre = ibis.coalesce(joined.price_centre, given.log())
     deviation = ibis.coalesce(joined.price_spread, _KNOWN_SPREAD)
     positive = joined.kind.isin(SALES) & (joined.quantity > 0) & (joined.amount > 0)
     price: Column = ibis.ifelse(positive, joined.amount / joined.quantity, ibis.null("float64"))
     scored = joined.mutate(amount_score=(price.log() - centre) / deviation)
-    return scored.drop("priced_id", "price_centre", "price_spread")
+    return scored.drop("sold_id", "priced_id", "price_centre", "price_spread")
 
 
-def _prices(store: EventStore, rows: Table, sales: float) -> Table:
-    """One row a product with enough lines: median and robust deviation of its log unit price."""
+def _prices(store: EventStore, rows: Table, sales: int) -> Table:
+    """Hold one row a product with enough lines: median and robust deviation of its log unit price."""
     sold = rows.filter(
         rows.kind.isin(SALES) & (rows.quantity > 0) & (rows.amount > 0) & rows.product_id.notnull()
     )
     ground = sold.select(priced_id="product_id", log_price=(sold.amount / sold.quantity).log())
-    if sales > _SAMPLE:
-        ground = store.hold(ground.sample(_SAMPLE / sales, seed=1))
+    ground = store.hold(ground.sample(_SAMPLE / sales, seed=1) if sales > _SAMPLE else ground)
     centre = ground.group_by("priced_id").agg(centre=ground.log_price.median(), lines=ground.count())
     around = ground.join(centre.filter(centre.lines >= _PRICE_LINES), "priced_id")
     deviation = (around.log_price - around.centre).abs().median() * 1.4826
-    return around.group_by("priced_id").agg(
+    usual = around.group_by("priced_id").agg(
         price_centre=around.centre.max(), price_spread=ibis.greatest(deviation, _PRICE_SPREAD)
     )
-
-
-def _crowdable(rows: Table) -> Column:
-    """Whether a row's second says something: midnight is a bare date, and exposures are sent in bulk."""
-    bare = (rows.ts.hour() == 0) & (rows.ts.minute() == 0) & (rows.ts.second() == 0)
-    return rows.ts.notnull() & ~bare & ~rows.kind.isin(_SENT).fill_null(False)
+    held = store.hold(usual)
+    store.release(ground)
+    return held
 
 
 def _one_instant(rows: Table, crowded: Table | None) -> Table:
@@ -121,32 +96,31 @@ def _one_instant(rows: Table, crowded: Table | None) -> Table:
     if crowded is None:
         return rows.mutate(one_instant=ibis.literal(False))
     joined = rows.left_join(crowded, [rows.ts == crowded.instant])
-    found = joined.crowd.notnull() & _crowdable(joined)
+    found = joined.crowd.notnull() & crowdable(joined)
     return joined.mutate(one_instant=found.fill_null(False)).drop("instant", "crowd")
 
 
-def _crowded(store: EventStore, rows: Table, dated: float) -> Table | None:
+def _crowded(store: EventStore, rows: Table, seen: Look) -> Table | None:
     """The crowded seconds with their customers, or None. Bins that hold no more than their share are
     passed over, so that the exact count is of few rows."""
-    seconds = rows.filter(_crowdable(rows)).select(
-        instant="ts", who="customer_id", bin=rows.ts.hash() % _BINS
-    )
-    bins = seconds.group_by("bin").agg(rows=seconds.count())
-    share = dated / _BINS
-    full = store.hold(bins.filter(bins.rows >= _INSTANT_CUSTOMERS + share + 10 * math.sqrt(share)))
-    if not int(full.count().to_pyarrow().as_py()):
+    share = seen.dated / BINS
+    full = np.flatnonzero(seen.bins >= _INSTANT_CUSTOMERS + share + 10 * math.sqrt(share))
+    if not len(full):
         return None
-    close = seconds.semi_join(full, "bin")
+    dated = rows.filter(crowdable(rows))
+    seconds = dated.select(instant="ts", who="customer_id", bin=bin_of(dated.ts))
+    held = store.hold_batches(_BINS, [pa.record_batch([full], schema=_BINS)])
+    close = seconds.semi_join(held, "bin")
     crowds = close.group_by("instant").agg(crowd=close.who.nunique())
     crowds = store.hold(crowds.filter(crowds.crowd >= _INSTANT_CUSTOMERS))
-    least = _INSTANT_TIMES * _usual_crowd(seconds, dated)
+    least = _INSTANT_TIMES * _usual_crowd(seconds, seen.dated)
     found = crowds.filter(crowds.crowd > least)
     return found if int(found.count().to_pyarrow().as_py()) else None
 
 
-def _usual_crowd(seconds: Table, dated: float) -> float:
+def _usual_crowd(seconds: Table, dated: int) -> float:
     """The median number of customers of a second that has any, from a sample of the seconds."""
-    drawn = seconds.filter(seconds.bin % max(1, int(dated / _SAMPLE)) == 0)
+    drawn = seconds.filter(seconds.bin % max(1, dated // _SAMPLE) == 0)
     each = drawn.group_by("instant").agg(crowd=drawn.who.nunique())
     return float(each.crowd.median().to_pyarrow().as_py() or 1.0)
 

@@ -91,9 +91,13 @@ def _check(store: Path, rule: str, source: str | None) -> None:
                     if sample
                     else "the store does not say how it was read"
                 )
-                raise BadInput(
-                    f"rows of {name} cannot be put back: {why}; bring the file in again as your own"
+                others = [one for one in found if one in mappings]
+                mend = (
+                    f"put back others with --source {others[0]}"
+                    if others
+                    else "bring them in as a file of your own"
                 )
+                raise BadInput(f"rows of {name} cannot be put back: {why}; {mend}")
             if mappings[name][1].table != "events":
                 raise BadInput(
                     f"rows of {name} cannot be put back: it lists {mappings[name][1].table}, each once; "

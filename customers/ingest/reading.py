@@ -30,6 +30,7 @@ ENCODINGS = ("utf-8-sig", "gb18030")
 SAMPLE_ROWS = 200
 DELIMITERS = ",;\t|"
 _CHUNK = 1 << 20
+_DICTIONARIES = {"PLAIN_DICTIONARY", "RLE_DICTIONARY"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,8 @@ class Raw:
     """A file that can be read: `table` has the columns asked for and `row_n`, the row's number.
 
     `in_file`: a view of a Parquet file, with its own types; otherwise held by the store as text.
-    `malformed` are the lines that are no rows.
+    `malformed` are the lines that are no rows. `coded` are the text columns that the file has as
+    numbers into a list of texts, so that their different texts are found without reading each row's.
     """
 
     store: EventStore
@@ -201,20 +203,55 @@ class Raw:
     rows: int
     malformed: list[str]
     in_file: bool
+    coded: frozenset[str] = frozenset()
 
     def careful(self, columns: Sequence[str]) -> frozenset[str]:
         """Return the text columns in which some text is missing in words, or has blanks around it."""
         texts = [c for c in columns if self.table[c].type().is_string()]
-        if not texts:
-            return frozenset()
-        found = {f"c{n}": self.table[c].re_search(parsing.UNTIDY).any() for n, c in enumerate(texts)}
-        answer = self.table.aggregate(**found).to_pyarrow().to_pylist()[0]
-        return frozenset(c for n, c in enumerate(texts) if answer[f"c{n}"])
+        return frozenset(self._where(texts, f"bool_or(regexp_matches({{}}, '{parsing.UNTIDY}'))"))
+
+    def texts(self, column: str) -> list[str]:
+        """Return the different texts of a column."""
+        quoted = _quoted(column)
+        rows = self._ask(f"SELECT DISTINCT {quoted} FROM {self._name} WHERE {quoted} IS NOT NULL")
+        return [text for (text,) in rows]
+
+    def finite(self, columns: Sequence[str]) -> frozenset[str]:
+        """Return the numeric columns without an infinite number, and without what is no number."""
+        floating = [c for c in columns if self.table[c].type().is_floating()]
+        odd = self._where(floating, "bool_or(NOT isfinite({}))")
+        return frozenset(c for c in columns if self.table[c].type().is_numeric()) - frozenset(odd)
+
+    def negative(self, columns: Sequence[str]) -> bool:
+        """Whether one of the columns, all of numbers, has one below zero."""
+        return bool(self._where(columns, "min({}) < 0"))
+
+    def every(self, column: str) -> bool:
+        """Whether every row says something in this column."""
+        return self._ask(f"SELECT count({_quoted(column)}) FROM {self._name}")[0][0] == self.rows
+
+    def _where(self, columns: Sequence[str], true: str) -> list[str]:
+        """The columns of which an aggregate is true."""
+        if not columns:
+            return []
+        plain = {c: true.format(_quoted(c)) for c in columns if c not in self.coded}
+        coded = {c: f"SELECT DISTINCT {_quoted(c)} FROM {self._name}" for c in columns if c in self.coded}
+        asked = [f"SELECT {', '.join(plain.values())} FROM {self._name}"] if plain else []
+        asked += [f"SELECT {true.format(_quoted(c))} FROM ({query})" for c, query in coded.items()]
+        found = [answer for query in asked for answer in self._ask(query)[0]]
+        return [column for column, answer in zip([*plain, *coded], found, strict=True) if answer]
+
+    @property
+    def _name(self) -> str:
+        return f'temp.main."{self.table.op().name}"'
+
+    def _ask(self, query: str) -> list[tuple]:
+        return self.store.backend.con.execute(query).fetchall()
 
     def release(self) -> None:
         """Free what the store holds of it."""
         if self.in_file:
-            self.store.backend.con.execute(f'DROP VIEW temp.main."{self.table.op().name}"')
+            self.store.backend.con.execute(f"DROP VIEW {self._name}")
         else:
             self.store.release(self.table)
 
@@ -298,7 +335,19 @@ def _read_parquet(store: EventStore, source: str, columns: list[str]) -> Raw:
     )
     looked = ", ".join(f"count({_quoted(column)})" for column in columns)
     rows = con.execute(f'SELECT count(*), {looked} FROM "{name}"').fetchall()[0][0]
-    return Raw(store, store.backend.table(name, database=("temp", "main")), int(rows), [], in_file=True)
+    table = store.backend.table(name, database=("temp", "main"))
+    return Raw(store, table, int(rows), [], in_file=True, coded=_coded(source))
+
+
+def _coded(source: str) -> frozenset[str]:
+    """The columns of a Parquet file that are dictionaries throughout."""
+    told = pq.read_metadata(source)
+    groups = [told.row_group(n) for n in range(told.num_row_groups)]
+    chunks = [[group.column(n) for group in groups] for n in range(told.num_columns)]
+    return frozenset(
+        some[0].path_in_schema for some in chunks
+        if some and all(_DICTIONARIES & {*chunk.encodings} and "PLAIN" not in chunk.encodings for chunk in some)
+    )  # fmt: skip
 
 
 def _quoted(column: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ibis
 
 from customers.ingest import naming
+from customers.ingest.looking import hashed
 from customers.schema import EventKind
-from customers.stores.events import EventStore, Table
+from customers.stores.events import Column, EventStore, Table
 from customers.values import Name
 
 # The median price of a product comes from all its purchases, or, where the store has more than so
@@ -27,7 +28,8 @@ def write_prices(store: EventStore, touched: Table) -> None:
     if int(events.count().to_pyarrow().as_py()) > _EXACT_EVENTS:
         many = store.hold(sold.group_by("product_id").agg(every=sold.count() // _PRICED + 1))
         sold = sold.join(many, "product_id")
-        sold = sold.filter(sold.event_id.hash() % sold.every == 0)
+        number: Column = hashed(sold.event_id)
+        sold = sold.filter(number % sold.every == 0)
     paid = sold.group_by("product_id").agg(paid=sold.paid.median().round(4))
     priced = products.left_join(paid, "product_id")
     priced = priced.mutate(price=ibis.coalesce(priced.listed_price, priced.paid, priced.price))

@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass, replace
 import ibis
 
 from customers.ingest.cleaning import DROPPED, EXAMPLES, Finding, Report, as_json
-from customers.ingest.marks import VISIT
+from customers.ingest.looking import VISIT
+from customers.ingest.rates import HOURS_AWAKE, counted
 from customers.schema import EVENTS, EventKind
 from customers.stores.events import EventStore, Table
 
@@ -32,9 +33,9 @@ RATE_SCORE, IDLE_SCORE, _LOOK_SCORE = 5.0, 4.0, 2.5
 # Inhuman gaps: half of them shorter than a person can read a page; or nine tenths of them within a
 # tenth of the middle one. A shop whose ordinary customers have such gaps logs several events a page.
 GAP_SECONDS, EVEN_GAPS, _EVEN_MOST_SECONDS, _LOGGED_SECONDS = 1.5, 0.1, 3600.0, 3.0
-# A day in which this many hours have events is round the clock; so must be this share of a customer's
-# days, for a household's or a café's account may see one sleepless night.
-HOURS_AWAKE, _SLEEPLESS = 20, 0.3
+# So large a share of a customer's days must be round the clock, for a household's or a café's account
+# may see one sleepless night.
+_SLEEPLESS = 0.3
 _ORDINARY = 200
 
 _WORDS = {
@@ -123,7 +124,7 @@ def _file(store: EventStore, report: Report, found: list[Robot], theirs: Table) 
 
 def robots(store: EventStore) -> list[Robot]:
     """Return the customers whose browsing, clicking, searching and carts are no human's, most events first."""
-    rates = store.hold(_rates(store.table("events")))
+    rates = store.hold(_rates(store))
     scored = store.hold(_scored(store, rates))
     close = scored.filter(
         (scored.events >= LEAST_EVENTS)
@@ -146,8 +147,15 @@ def robots(store: EventStore) -> list[Robot]:
     return sorted(found, key=lambda robot: (-robot.events, robot.customer_id))
 
 
-def _rates(events: Table) -> Table:
+def _rates(store: EventStore) -> Table:
     """One row a customer: events of a visit, by hour and day, and whether something was ever bought."""
+    found = counted(store)
+    found = _grouped(store.table("events")) if found is None else found
+    return found.mutate(per_hour=found.events / found.hours, per_day=found.events / found.days)
+
+
+def _grouped(events: Table) -> Table:
+    """What `rates.counted` counts, whatever the events."""
     visits = events.filter(events.kind.isin(VISIT))
     hours = visits.group_by("customer_id", at=visits.ts.truncate("h")).agg(hour_events=visits.count())
     days = hours.group_by("customer_id", day=hours.at.date()).agg(
@@ -159,11 +167,7 @@ def _rates(events: Table) -> Table:
     )  # fmt: skip
     bought = events.filter(events.kind == EventKind.PURCHASE.value).select(buyer="customer_id").distinct()
     joined = each.left_join(bought, [each.customer_id == bought.buyer])
-    return joined.mutate(
-        per_hour=joined.events / joined.hours,
-        per_day=joined.events / joined.days,
-        bought=joined.buyer.notnull(),
-    ).drop("buyer")
+    return joined.mutate(bought=joined.buyer.notnull()).drop("buyer")
 
 
 def _scored(store: EventStore, rates: Table) -> Table:

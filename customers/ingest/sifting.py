@@ -7,7 +7,9 @@ follows from the few rows that are held.
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -48,11 +50,13 @@ def sift(
     compute again; `show` as in `cleaning.clean`.
     """
     ordered = tuple(sorted(rules, key=lambda rule: rule.action != DROPPED))
+    breaks = [rule.broken(marked) for rule in ordered]
     broken: Column = ibis.literal(0, "int64")
-    for place, rule in enumerate(ordered):
-        broken = broken + ibis.ifelse(rule.broken(marked).fill_null(False), 1 << place, 0)
-    found = marked.select("row_n", faults=broken.cast("int64"))
-    faults = store.hold(found.filter(found.faults != 0))
+    for place, breaking in enumerate(breaks):
+        broken = broken + ibis.ifelse(breaking.fill_null(False), 1 << place, 0)
+    # Few rows break any rule: only theirs are the numbers put together.
+    found = marked.filter(functools.reduce(operator.or_, breaks, ibis.literal(False)))
+    faults = store.hold(found.select("row_n", faults=broken.cast("int64")))
     aside = _aside(store, rows, faults, ordered, show)
     while _right(store, source, aside):
         faults = _waived(store, source, faults, aside, ordered)
@@ -68,10 +72,11 @@ def _aside(
 ) -> Table:
     """The rows (row_n, rule, row) that break a dropping rule, with the first such rule and their text."""
     dropped = faults.inner_join(_filed(faults, rules), "faults").select("row_n", "rule")
-    text = {label: rows[column].cast("string") for label, column in show.items()}
-    shown = rows.select("row_n", **{f"shown_{n}": value for n, value in enumerate(text.values())})
+    shown = rows.select("row_n", **{f"shown_{n}": rows[column] for n, column in enumerate(show.values())})
     aside = shown.inner_join(dropped, "row_n")
-    labels = {label: f"shown_{n}" for n, label in enumerate(text)}
+    texts = {f"shown_{n}": aside[f"shown_{n}"].cast("string") for n in range(len(show))}
+    aside = aside.select("row_n", "rule", **texts)
+    labels = {label: f"shown_{n}" for n, label in enumerate(show)}
     return store.hold(aside.select("row_n", "rule", row=as_json(aside, labels)))
 
 

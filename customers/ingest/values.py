@@ -7,6 +7,7 @@ without being turned into text; texts are read with the expressions of `parsing`
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import ibis
@@ -15,6 +16,7 @@ import ibis.expr.datatypes as dt
 from customers.ingest import file_rules, parsing
 from customers.ingest.clock import to_local
 from customers.ingest.mapping import FileMapping
+from customers.ingest.reading import Raw
 from customers.schema import EVENTS, EventKind
 from customers.stores.events import Column, EventStore, Table
 
@@ -98,29 +100,69 @@ def complete(rows: Table, wanted: Sequence[str]) -> Table:
     return rows.mutate(**lacking) if lacking else rows
 
 
-def values(store: EventStore, rows: Table, entry: FileMapping, timezone: str | None) -> Table:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of all rows of a typed file, so that no row need be asked again.
+
+    `careful`: text columns of the file whose texts need cleaning; `kinds`: the different texts of its
+    kinds, None where not known; `finite`: fields whose numbers are all finite; `signed`: whether a
+    quantity or an amount may be below zero; `every`: whether every row has an id of its own.
+    """
+
+    careful: frozenset[str]
+    kinds: frozenset[str] | None = None
+    finite: frozenset[str] = frozenset()
+    signed: bool = True
+    every: bool = False
+
+
+def look_through(raw: Raw, entry: FileMapping) -> Known:
+    """Find out what is to be known of a file that streams."""
+    columns = entry.columns
+    careful = raw.careful(entry.used())
+    finite = raw.finite([columns[field] for field in NUMBERS if field in columns])
+    kind, own = columns.get("kind"), columns.get("event_id")
+    kinds = None
+    if kind is not None and kind not in careful and raw.table[kind].type().is_string():
+        kinds = frozenset(raw.texts(kind))
+    return Known(
+        careful,
+        kinds,
+        frozenset(field for field in NUMBERS if columns.get(field) in finite),
+        raw.negative([columns[field] for field in ("quantity", "amount", "unit_price") if field in columns]),
+        own is not None and own not in careful and raw.every(own),
+    )
+
+
+def values(
+    store: EventStore, rows: Table, entry: FileMapping, timezone: str | None, known: Known | None = None
+) -> Table:
     """Turn an event file's fields into values; unreadable numbers are marked.
 
     `ts_text`, `quantity_text` and `amount_text` are what the file has in their place.
     """
+    known = known or Known(frozenset())
     wanted = [field for field in EVENTS if field not in ("kind", "ts", "source")]
     rows = complete(rows, [*wanted, "unit_price", *DETAILS]).mutate(price=ibis.null("float64"))
     rows = rows.mutate(
-        kind=_kind(rows, entry), **{f"{f}_text": rows[f] for f in ("ts", "quantity", "amount")}
+        kind=_kind(rows, entry, known), **{f"{f}_text": rows[f] for f in ("ts", "quantity", "amount")}
     )
     rows = _time(store, rows, entry)
     for field in NUMBERS:
         if field in entry.columns:
-            rows = _number(store, rows, field, entry.decimal)
-    bad = [rows[f"{field}_text"].notnull() & rows[field].isnull() for field in ("quantity", "amount")]
-    bad = [lost & ~_is_nan(rows[f"{f}_text"]) for lost, f in zip(bad, ("quantity", "amount"), strict=True)]
-    numbers = {f: rows[f].cast("float64") for f in NUMBERS}
-    rows = rows.mutate(bad_number=bad[0] | bad[1], **numbers)
-    return _local(_sales(rows), timezone)
+            rows = _number(store, rows, field, entry.decimal, field in known.finite)
+    bad = _lost(rows, "quantity", known) | _lost(rows, "amount", known)
+    rows = rows.mutate(bad_number=bad, **{f: rows[f].cast("float64") for f in NUMBERS})
+    return _local(_sales(rows, "unit_price" in entry.columns, known.signed), timezone)
 
 
-def _is_nan(value: Column) -> Column:
-    return value.isnan() if value.type().is_floating() else ibis.literal(False)
+def _lost(rows: Table, field: str, known: Known) -> Column:
+    """Whether the file says something of the field that is no number."""
+    if field in known.finite:
+        return ibis.literal(False)
+    text = rows[f"{field}_text"]
+    lost = text.notnull() & rows[field].isnull()
+    return lost & ~text.isnan() if text.type().is_floating() else lost
 
 
 def _time(store: EventStore, rows: Table, entry: FileMapping) -> Table:
@@ -138,9 +180,11 @@ def _time(store: EventStore, rows: Table, entry: FileMapping) -> Table:
     return _read(store, rows, "ts", lambda text: parsing.time(text, entry.time), plain, "timestamp")
 
 
-def _number(store: EventStore, rows: Table, field: str, decimal: str) -> Table:
+def _number(store: EventStore, rows: Table, field: str, decimal: str, finite: bool) -> Table:
     if rows[field].type().is_numeric():
         value = rows[field].cast("float64")
+        if finite:
+            return rows.mutate(**{field: value})
         return rows.mutate(**{field: ibis.ifelse(value.isnan() | value.isinf(), ibis.null("float64"), value)})
     if field == "rating":
         return _read(store, rows, field, parsing.rating, parsing.PLAIN_NUMBER, "float64")
@@ -164,24 +208,38 @@ def _read(
     return joined.mutate(**{field: joined.read_value}).drop("read_text", "read_value")
 
 
-def _kind(rows: Table, entry: FileMapping) -> Column:
+def _kind(rows: Table, entry: FileMapping, known: Known) -> Column:
     if "kind" not in entry.columns:
         return ibis.literal(entry.kind)
-    known = [(rows.kind == value, ibis.literal(kind)) for value, kind in entry.kinds.items()]
-    known += [(rows.kind.lower() == kind.value, ibis.literal(kind.value)) for kind in EventKind]
-    return ibis.cases(*known, else_=ibis.null("string"))
+    if known.kinds is not None and all(_meant(kind, entry) == kind for kind in known.kinds):
+        return rows.kind
+    named = [(rows.kind == value, ibis.literal(kind)) for value, kind in entry.kinds.items()]
+    named += [(rows.kind.lower() == kind.value, ibis.literal(kind.value)) for kind in EventKind]
+    return ibis.cases(*named, else_=ibis.null("string"))
 
 
-def _sales(rows: Table) -> Table:
-    """Fill in what a sale's row leaves out, and make a purchase of less than nothing a return."""
-    sale = rows.kind.isin(file_rules.SALES).fill_null(False)
+def _meant(text: str, entry: FileMapping) -> str | None:
+    """The kind that a text stands for, as `_kind` reads it."""
+    return entry.kinds.get(text) or (text.lower() if text.lower() in list(EventKind) else None)
+
+
+def _sales(rows: Table, priced: bool, signed: bool) -> Table:
+    """Fill in what a sale's row leaves out, and make a purchase of less than nothing a return.
+
+    `priced`: the file has unit prices; `signed`: it may have numbers below zero.
+    """
+    sale: Column = rows.kind.isin(file_rules.SALES)
+    sale = sale.fill_null(False)
     bare = rows.quantity_text.isnull() & sale
     rows = rows.mutate(quantity=ibis.ifelse(bare, 1.0, rows.quantity), discount=rows.discount.abs())
-    computed = (rows.quantity * rows.unit_price).round(4)
-    rows = rows.mutate(amount=ibis.ifelse(rows.amount_text.isnull(), computed, rows.amount))
-    negative = (rows.kind == EventKind.PURCHASE.value) & (rows.quantity < 0)
-    signed = (rows.kind == EventKind.RETURN.value) & ((rows.quantity < 0) | (rows.amount < 0))
-    rows = rows.mutate(negative=negative.fill_null(False), signed_return=signed.fill_null(False))
+    if priced:
+        computed = (rows.quantity * rows.unit_price).round(4)
+        rows = rows.mutate(amount=ibis.ifelse(rows.amount_text.isnull(), computed, rows.amount))
+    if not signed:
+        return rows.mutate(negative=ibis.literal(False), signed_return=ibis.literal(False))
+    negative: Column = (rows.kind == EventKind.PURCHASE.value) & (rows.quantity < 0)
+    minus: Column = (rows.kind == EventKind.RETURN.value) & ((rows.quantity < 0) | (rows.amount < 0))
+    rows = rows.mutate(negative=negative.fill_null(False), signed_return=minus.fill_null(False))
     back = rows.negative | (rows.kind == EventKind.RETURN.value).fill_null(False)
     return rows.mutate(
         kind=ibis.ifelse(rows.negative, EventKind.RETURN.value, rows.kind),
@@ -209,36 +267,40 @@ def _bounded(at: datetime | None) -> date:
 # Which events are the same ------------------------------------------------------------------
 
 
-def with_identity(store: EventStore, rows: Table, own: bool) -> Table:
-    """Add `event_id` and `duplicate`: an event of the same id stands before this one in the file.
+def with_print(rows: Table, own: bool, every: bool) -> Table:
+    """Add `print`, a 64-bit hash of what `with_id` makes the id of, and `place`, the row's number; rows
+    that lack what an event needs come after all others.
 
-    The id is the kind with the source's own id (`own`), or with a fingerprint of the values. Of
-    events with one id the first that has all it needs counts as the first. Found by a 64-bit hash;
-    what shares a hash is then compared by the whole id.
+    `own`: the source gives ids; `every`: to every row.
     """
-    given = rows.event_id if own else ibis.null("string")
-    prints = _hash(rows.kind, *(rows[f] for f in _IDENTITY))
-    if own:
-        prints = ibis.ifelse(given.isnull(), prints, _hash_of_id(rows.kind, given))
+    prints = _hash_of_id(rows.kind, rows.event_id)
+    if not every:
+        values = _hash(rows.kind, *(rows[field] for field in _IDENTITY))
+        prints = ibis.ifelse(rows.event_id.isnull(), values, prints) if own else values
     broken = rows.customer_id.isnull() | rows.ts.isnull() | rows.bad_number
-    rows = rows.mutate(
-        event_id=rows.kind + ":" + ibis.coalesce(given, _fingerprint(rows)),
-        print=prints,
-        place=rows.row_n + ibis.ifelse(broken, 2**60, 0),
-    )
-    seen = rows.group_by("print").agg(many=rows.count())
-    several = store.hold(seen.filter(seen.many > 1).select("print"))
-    close = rows.semi_join(several, "print").select("print", "event_id", "place")
-    exact = close.group_by("print", "event_id").agg(first=close.place.min(), many=close.count())
-    exact = exact.filter((exact.many > 1) & exact.event_id.notnull())
-    # Should two different ids that each stand twice share a hash, neither is called a duplicate.
-    alone = exact.group_by("print").agg(first=exact.first.min(), ids=exact.count())
-    found = store.hold(alone.filter(alone.ids == 1).select(same="print", first="first"))
-    store.release(several)
-    if not int(found.count().to_pyarrow().as_py()):
-        return rows.mutate(duplicate=ibis.literal(False))
-    joined = rows.left_join(found, [rows.print == found.same])
-    return joined.mutate(duplicate=(joined.place > joined.first).fill_null(False)).drop("same", "first")
+    return rows.mutate(print=prints, place=rows.row_n + ibis.ifelse(broken, 2**60, 0))
+
+
+def with_id(rows: Table, own: bool, every: bool) -> Table:
+    """Make `event_id` the kind with the source's own id, or with a fingerprint of the values."""
+    given = rows.event_id
+    if not every:
+        given = ibis.coalesce(given, _fingerprint(rows)) if own else _fingerprint(rows)
+    return rows.mutate(event_id=rows.kind + ":" + given)
+
+
+def duplicates(store: EventStore, rows: Table, again: Table, own: bool, every: bool) -> Table:
+    """Return the rows (`duplicate_n`) before which an event of the same id stands in the file.
+
+    `rows` are those of `with_print`, `again` (print) the hashes that come more than once: what shares
+    a hash is compared by the whole id. Of events with one id the first that has all it needs counts
+    as the first.
+    """
+    close = with_id(rows.filter(rows.kind.notnull()).semi_join(again, "print"), own, every)
+    close = store.hold(close.select("row_n", "event_id", "place"))
+    first = close.group_by("event_id").agg(first=close.place.min())
+    later = close.join(first, "event_id")
+    return store.hold(later.filter(later.place > later.first).select(duplicate_n="row_n"))
 
 
 def _fingerprint(rows: Table) -> Column:

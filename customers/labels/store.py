@@ -105,6 +105,26 @@ class LabelStore:
         )
         return {(kind, name): count for kind, name, count in rows}
 
+    def kept_of(self, customer_id: str) -> list[dict[str, Any]]:
+        """Return a customer's units as plain JSON values, each with its labels, in the order they were drawn."""
+        units = self._file.rows(
+            "SELECT task, unit_id, text, context, drawn FROM units WHERE customer_id = ? ORDER BY place",
+            [customer_id],
+        )
+        said = self._file.rows(
+            f"SELECT task, unit_id, kind, name, label, written FROM labels WHERE {_OF_CUSTOMER}"
+            " ORDER BY kind, name",
+            [customer_id],
+        )
+        return [
+            {
+                "task": task, "unit_id": unit, "text": text, "context": context, "drawn": drawn,
+                "labels": [dict(zip(("kind", "name", "label", "written"), row[2:], strict=True))
+                           for row in said if row[:2] == (task, unit)],
+            }
+            for task, unit, text, context, drawn in units
+        ]  # fmt: skip
+
     def forget(self, customer_id: str) -> int:
         """Erase a customer's units and all that was said of them, beyond recovery; return how many units."""
         if not self._file.path.exists():

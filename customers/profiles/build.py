@@ -1,8 +1,9 @@
 """The profile stages of a build, in order: behaviour tables, features, preferences, segments, embeddings.
 
 Tables written: customer_summary, customer_months, customer_categories, category_totals,
-category_rhythm, customer_rhythm, preferences, preference_usual, customer_segments, segments,
-segment_categories, segment_choice, segment_traits, segment_examples, segment_moves, segment_before, customer_map, review_sentiment, category_sentiment,
+category_rhythm, customer_rhythm, category_looks (where the shop has looks), preferences, preference_usual, customer_segments, segments,
+segment_categories, segment_choice, segment_traits, segment_examples, segment_moves, segment_before,
+interest_rules, segment_rules, customer_map, review_sentiment, category_sentiment,
 customer_predictions, attribute_guesses, and those of
 `profiles.encoded`.
 """
@@ -17,17 +18,19 @@ import pyarrow as pa
 
 from customers.features.behaviour import category_rhythm, contacts, customer_rhythm, decayed_counts
 from customers.features.lines import own_brand_keys
+from customers.features.looks import look_rhythm
 from customers.features.sentiment.tables import review_sentiment
 from customers.profiles import summary
 from customers.profiles.alike import SCORES
 from customers.profiles.clustering import InterestSegments, KRow
-from customers.profiles.design import COLUMNS, design
+from customers.profiles.design import ALL_COLUMNS, design
 from customers.profiles.embedding import count_matrix
 from customers.profiles.encoded import write_encoded
 from customers.profiles.forecast import write_predictions
 from customers.profiles.gaps import write_guesses
 from customers.profiles.naming import carry
 from customers.profiles.profile_labels import write_labels
+from customers.profiles.rules import write_rules
 from customers.profiles.segment_facts import last_build, write_segment_facts
 from customers.profiles.segments import describe
 from customers.profiles.training import hold_out, hold_out_cut, rhythm_at, served_categories, train
@@ -71,6 +74,8 @@ def write_summaries(work: Workspace, data: Behaviours) -> None:
     work.keep("customer_categories", _sorted(own))
     work.keep("category_rhythm", _sorted(category_rhythm(data.categories, data.last_day)))
     work.keep("customer_rhythm", _sorted(customer_rhythm(data.baskets, data.last_day)))
+    if data.looks is not None:
+        work.keep("category_looks", _sorted(look_rhythm(data.looks, data.last_day)))
 
 
 def write_preferences(work: Workspace, data: Behaviours, step) -> None:
@@ -115,7 +120,7 @@ def usual_values(
     ("behaviour:baskets")."""
     rows: list[tuple[str, str, float]] = []
     means = columns.mean(axis=0, dtype=np.float64)
-    for i, name in enumerate(COLUMNS):
+    for i, name in enumerate(list(ALL_COLUMNS)[: columns.shape[-1]]):
         rows += [(category, name, float(means[j, i])) for j, category in enumerate(categories)]
     for name, values in shown.items():
         mean = values.mean(axis=0)
@@ -143,6 +148,7 @@ def write_segments(work: Workspace, data: Behaviours) -> tuple[list[str], list[S
     distances = found.distances(baskets).min(axis=1)
     ids, before = [segments[i].segment_id for i in found.labels_], last_build(work.out)
     write_segment_facts(work, customers, ids, distances, before)
+    write_rules(work, baskets, categories, ids)
     if before:
         words = work.con.execute("SELECT kind, key, language, synonym FROM synonyms ORDER BY ALL").fetchall()
         members = dict(zip(customers, ids, strict=True))

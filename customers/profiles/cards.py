@@ -141,7 +141,7 @@ class Cards:
             " ORDER BY segment_id, rank"
         ):
             tops.setdefault(segment_id, []).append(v.CategoryTaste(row[0], self._category(row[0]), *row[1:]))
-        card = segment_cards(self._reader)
+        card = segment_cards(self._reader, self._category)
         rows = self._reader.rows(
             "SELECT segment_id, size, share, mean_spend, mean_baskets, mean_recency_days"
             " FROM segments ORDER BY size DESC, segment_id"

@@ -6,14 +6,16 @@ many correlated columns can be told as a handful of behaviours, each with a valu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from customers.features import looks
 from customers.features.behaviour import HALF_LIVES
+from customers.features.looks import KINDS
 from customers.profiles.alike import SCORES
 
 HORIZON = 30
@@ -32,6 +34,10 @@ FEATURE_WORDS: dict[str, tuple[str, str]] = {
     "others": (
         "going by the other things bought, {value:.0%} of such customers buy it within 90 days (all customers: {usual:.0%})",
         "从其购买的其他品类看，这样的顾客约{value:.0%}会在90天内购买（全部顾客平均{usual:.0%}）",
+    ),
+    "looks": (
+        "looked at, clicked or put in the cart {value:.0f} times in the last 30 days (all customers: {usual:.1f})",
+        "最近30天浏览、点击或加购{value:.0f}次（全部顾客平均{usual:.1f}次）",
     ),
     "visits": (
         "{value:.0f} trips to the shop in the last 30 days (all customers: {usual:.1f})",
@@ -74,10 +80,14 @@ COLUMNS: dict[str, str] = {
     "log_mean_basket": "basket_size",
     "mean_categories": "basket_size",
 }
-BEHAVIOURS = tuple(dict.fromkeys(COLUMNS.values()))
+# Behind those of `COLUMNS`, and only in a shop that has looks.
+LOOKED = {f"log_{kind.value}_{half}": "looks" for kind in KINDS for half in looks.HALF_LIVES}
+ALL_COLUMNS = COLUMNS | LOOKED
+BEHAVIOURS = tuple(dict.fromkeys(ALL_COLUMNS.values()))
 
 _FIELDS = ["days_since", "tenure", "baskets", "decayed_spend", "baskets_30", "baskets_90", "usual_gap"]
 _FIELDS += [f"decayed_{h}" for h in HALF_LIVES]
+_LOOK_FIELDS = [name.removeprefix("log_") for name in LOOKED] + ["looks_30"]
 _SHOP_FIELDS = [
     "days_since",
     "tenure",
@@ -93,13 +103,15 @@ _SHOP_FIELDS += [f"decayed_{h}" for h in HALF_LIVES]
 @dataclass(frozen=True, slots=True)
 class Rhythm:
     """Raw features: `own` name -> (customers, categories), `shop` name -> (customers, 1), `others` score of
-    `profiles.alike` -> (customers, categories). A category that a customer never bought has zeros in `own`."""
+    `profiles.alike` -> (customers, categories), `looked` name -> (customers, categories), empty in a shop
+    without looks. A category that a customer never bought has zeros in `own`."""
 
     customers: list[str]
     categories: list[str]
     own: dict[str, NDArray[np.float64]]
     shop: dict[str, NDArray[np.float64]]
     others: Mapping[str, NDArray[np.float64]]
+    looked: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -108,24 +120,21 @@ class Rhythm:
         by_customer: pd.DataFrame,
         categories: list[str],
         others: Mapping[str, NDArray[np.float64]],
+        looked: pd.DataFrame | None = None,
     ) -> Rhythm:
-        """From the tables of `features.behaviour`; customers are those of `by_customer`, in order."""
+        """From the tables of `features.behaviour`; customers are those of `by_customer`, in order. looked: that
+        of `features.looks`, where the shop has looks."""
         customers = by_customer["customer_id"].tolist()
-        row = pd.Index(customers).get_indexer(pd.Index(by_category["customer_id"]))
-        column = pd.Index(categories).get_indexer(pd.Index(by_category["category"]))
-        known = (row >= 0) & (column >= 0)
-        own = {}
-        for name in _FIELDS:
-            own[name] = np.zeros((len(customers), len(categories)))
-            values = by_category[name].to_numpy(dtype=float, na_value=0.0)
-            own[name][row[known], column[known]] = values[known]
+        own = _placed(by_category, _FIELDS, customers, categories)
+        seen = {} if looked is None else _placed(looked, _LOOK_FIELDS, customers, categories)
         shop = {n: by_customer[n].to_numpy(dtype=float, na_value=0.0)[:, None] for n in _SHOP_FIELDS}
-        return cls(customers, categories, own, shop, others)
+        return cls(customers, categories, own, shop, others, seen)
 
     def behaviours(self) -> dict[str, NDArray[np.float64]]:
         """Behaviour -> its shown value, shape (customers, categories)."""
         shape = self.own["baskets"].shape
-        return {
+        looked = {"looks": self.looked["looks_30"]} if self.looked else {}
+        return looked | {
             "baskets_90": self.own["baskets_90"],
             "baskets": self.own["baskets"],
             "others": np.clip(self.others["together_90"], 0, 1),
@@ -134,8 +143,23 @@ class Rhythm:
         }
 
 
+def _placed(
+    rows: pd.DataFrame, names: Sequence[str], customers: list[str], categories: list[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Columns of rows with customer_id and category, each of shape (customers, categories); 0 where no row is."""
+    row = pd.Index(customers).get_indexer(pd.Index(rows["customer_id"]))
+    column = pd.Index(categories).get_indexer(pd.Index(rows["category"]))
+    known = (row >= 0) & (column >= 0)
+    found = {}
+    for name in names:
+        found[name] = np.zeros((len(customers), len(categories)))
+        found[name][row[known], column[known]] = rows[name].to_numpy(dtype=float, na_value=0.0)[known]
+    return found
+
+
 def design(rhythm: Rhythm) -> NDArray[np.float32]:
-    """The models' columns, shape (customers, categories, len(COLUMNS)), unscaled.
+    """The models' columns, unscaled, shape (customers, categories, F): those of COLUMNS, and behind them those of
+    LOOKED in a shop that has looks.
 
     "next_60" and "next_180" are log-odds that at least one of the expected trips of the coming 30
     days holds the category, were each trip like the recent ones; "poisson" the same from the bare
@@ -175,8 +199,11 @@ def design(rhythm: Rhythm) -> NDArray[np.float32]:
         **{f"log_decayed_{h}": np.log1p(own[f"decayed_{h}"]) for h in HALF_LIVES},
         **{name: rhythm.others[name] for name in SCORES},
     }
-    made = np.empty((*shape, len(COLUMNS)), dtype=np.float32)
-    for i, name in enumerate(COLUMNS):
+    if rhythm.looked:
+        values |= {name: np.log1p(rhythm.looked[name.removeprefix("log_")]) for name in LOOKED}
+    columns = ALL_COLUMNS if rhythm.looked else COLUMNS
+    made = np.empty((*shape, len(columns)), dtype=np.float32)
+    for i, name in enumerate(columns):
         made[..., i] = values[name]
     return made
 

@@ -14,9 +14,12 @@ from typing import Any
 
 from customers import values as v
 from customers.errors import BadInput, NotBuilt
+from customers.profiles.forecast import CHURN_DAYS, ORDER_DAYS, VALUE_DAYS
 from customers.stores.reader import Reader
 
-VERSION = "1.0"
+VERSION = "1.1"
+# The share of ranges that hold what comes, as the models are fitted and the bench checks.
+HELD = 0.8
 _SCHEMA = Path(__file__).with_name("profile.schema.json")
 
 
@@ -64,8 +67,8 @@ def document(
     kinds: Collection[str] = v.LABEL_KINDS,
 ) -> dict[str, Any]:
     """The document as plain JSON values. `attribute_names`: attribute -> (its name, its value's name).
-    Attributes stand in it where "basic" is among the kinds, chances where "preference" is, the segment and
-    the tastes where "interest" is."""
+    Attributes stand in it where "basic" is among the kinds, chances and predictions where "preference" is, the
+    segment and the tastes where "interest" is."""
     return {
         "schema_version": VERSION,
         "customer_id": profile.customer_id,
@@ -90,6 +93,7 @@ def document(
             for p in profile.likely
             if "preference" in kinds
         ],
+        "predictions": _predictions(profile.outlook) if "preference" in kinds else None,
         "labels": [_label(label, rule_of(rules, label.key)) for label in labels if label.kind in kinds],
     }
 
@@ -127,6 +131,24 @@ def _taste(taste: v.CategoryTaste) -> dict[str, Any]:
     }
 
 
+def _predictions(ahead: v.Outlook | None) -> dict[str, Any] | None:
+    """Estimates, each with its range or as a probability; None where the data is too short for any."""
+    if ahead is None:
+        return None
+    days = [day and day.isoformat() for day in (ahead.next_low, ahead.next_order, ahead.next_high)]
+    return {
+        "as_of": ahead.as_of.isoformat(),
+        "next_order": {
+            "low": days[0], "median": days[1], "high": days[2], "within_days": ORDER_DAYS, "range_holds": HELD,
+        },
+        "churn": {"probability": ahead.churn, "days": CHURN_DAYS},
+        "value": {
+            "expected": round(ahead.value, 2), "low": round(ahead.value_low, 2), "high": round(ahead.value_high, 2),
+            "days": VALUE_DAYS, "range_holds": HELD,
+        },
+    }  # fmt: skip
+
+
 def _label(label: v.Label, rule: v.Name | None) -> dict[str, Any]:
     return {
         "kind": label.kind,
@@ -146,7 +168,7 @@ def _name(name: v.Name) -> dict[str, str]:
 
 def render_text(doc: dict[str, Any], language: str = "en") -> str:
     """The document as lines for a terminal, in English or Chinese ("zh")."""
-    from customers.profiles.page import KIND_TITLES, WORDS, percent
+    from customers.profiles.page import KIND_TITLES, WORDS, outlook_words, percent
 
     words = WORDS[language]
     told = doc["behaviour"]
@@ -157,6 +179,7 @@ def render_text(doc: dict[str, Any], language: str = "en") -> str:
     ]
     if doc["segment"]:
         lines.append(f"  {words['segment']} {doc['segment']['name'][language]}")
+    lines += [f"  {name} {said}" for name, said in outlook_words(doc, language)]
     for kind in doc["label_kinds"]:
         own = [label for label in doc["labels"] if label["kind"] == kind]
         if own:

@@ -11,7 +11,7 @@ from customers import values as v
 from customers.errors import NotBuilt, Unknown
 from customers.profiles.alike import SCORES
 from customers.profiles.change import Trips, smallest_change
-from customers.profiles.design import BEHAVIOURS, COLUMNS, Rhythm, design
+from customers.profiles.design import ALL_COLUMNS, Rhythm, design
 from customers.profiles.preference import PreferenceModel, sigmoid
 from customers.stores.reader import Reader
 
@@ -39,23 +39,24 @@ class Explainer:
         model = self._model
         if model is None or category not in model.categories:
             raise Unknown(f"there is no preference model of {name.en!r}; too few customers buy it")
-        if model.coefficients.shape[1] != len(COLUMNS):
-            raise NotBuilt("the preference models are of an earlier version; run `shopkeeper build --force`")
         place = model.categories.index(category)
         rhythm = self._rhythm(customer_id, category)
+        columns = design(rhythm)[0, 0]
+        if model.coefficients.shape[1] != len(columns):
+            raise NotBuilt("the preference models are of an earlier version; run `shopkeeper build --force`")
         means = self._usual(category)
-        usual = np.array([means[column] for column in COLUMNS])
-        parts = model.contributions(design(rhythm)[0, 0], usual, place)
+        usual = np.array([means[column] for column in list(ALL_COLUMNS)[: len(columns)]])
+        parts = model.contributions(columns, usual, place)
         (base_rate,) = self._reader.rows(
             "SELECT avg(probability) FROM preferences WHERE category = ?", [category]
         )[0]
         shown = {key: float(values[0, 0]) for key, values in rhythm.behaviours().items()}
-        told = [v.Contribution(key, shown[key], means[f"behaviour:{key}"], parts[key]) for key in BEHAVIOURS]
+        told = [v.Contribution(key, shown[key], means[f"behaviour:{key}"], parts[key]) for key in parts]
 
         def score(one: Rhythm) -> float:
-            columns = np.zeros((1, len(model.categories), len(COLUMNS)), dtype=np.float32)
-            columns[0, place] = design(one)[0, 0]
-            return float(sigmoid(model.log_odds(columns)[0, place]))
+            made = np.zeros((1, len(model.categories), len(columns)), dtype=np.float32)
+            made[0, place] = design(one)[0, 0]
+            return float(sigmoid(model.log_odds(made)[0, place]))
 
         return v.PreferenceExplanation(
             category=category,
@@ -77,7 +78,12 @@ class Explainer:
             [customer_id, category],
         )[0]
         others = {name: np.full((1, 1), float(value)) for name, value in zip(SCORES, scores, strict=True)}
-        return Rhythm.of(own, shop, [category], others)
+        looked = None
+        if self._reader.has_table("category_looks"):
+            looked = con.execute(
+                "SELECT * FROM category_looks WHERE customer_id = ? AND category = ?", [customer_id, category]
+            ).df()
+        return Rhythm.of(own, shop, [category], others, looked)
 
     def _trips(self, customer_id: str, category: str) -> Trips:
         rows = self._reader.rows(_TRIPS, [category, category, customer_id])

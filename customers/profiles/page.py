@@ -12,6 +12,10 @@ WORDS = {
         "tastes": "Top categories", "likely": "Likely within 30 days", "attributes": "Customer data",
         "category": "Category", "lift": "Against everybody", "chance": "Chance", "sure": "confidence",
         "source": "source", "as_of": "What was known on", "none": "Nothing is known.", "value": "value",
+        "next": "What may come next", "order": "Next order", "away": "No order within 60 days",
+        "money": "Spend within 90 days", "about": "about {0}", "range": "{0}; 8 times in 10 {1} – {2}",
+        "later": "probably later than 90 days", "beyond": "later than 90 days",
+        "honest": "Estimates from what was known on {0}, not facts.",
     },
     "zh": {
         "customer": "顾客", "spend": "消费额", "trips": "到店次数", "mean": "每次消费", "last_trip": "最近到店",
@@ -19,6 +23,10 @@ WORDS = {
         "tastes": "主要品类", "likely": "未来30天可能购买", "attributes": "顾客资料",
         "category": "品类", "lift": "与全体相比", "chance": "概率", "sure": "置信度",
         "source": "来源", "as_of": "数据截至", "none": "没有资料。", "value": "数值",
+        "next": "接下来可能的情况", "order": "下次下单", "away": "60天内没有订单",
+        "money": "未来90天消费", "about": "约{0}", "range": "{0}；十次中有八次：{1} – {2}",
+        "later": "很可能在90天之后", "beyond": "90天之后",
+        "honest": "根据截至{0}的资料估计，并非事实。",
     },
 }  # fmt: skip
 KIND_TITLES = {
@@ -82,6 +90,7 @@ def _section(doc: dict[str, Any], language: str) -> str:
         _months(doc["behaviour"]["spend_by_month"]),
         _tastes(doc, language),
         _likely(doc, language),
+        _outlook(doc, language),
     ]
     return f'<section class="{language}" lang="{language}">{"".join(parts)}</section>'
 
@@ -120,7 +129,8 @@ def _labels(doc: dict[str, Any], kind: str, language: str) -> str:
 
 
 def _months(months: list[dict[str, Any]]) -> str:
-    """Bars of an inline SVG, 40 units a month."""
+    """Bars of an inline SVG, 40 units a month; a month without a trip has its place."""
+    months = _every(months)
     most = max([m["spend"] for m in months] or [0]) or 1
     bars = []
     for i, month in enumerate(months):
@@ -131,6 +141,16 @@ def _months(months: list[dict[str, Any]]) -> str:
             f'<text x="{40 * i + 20}" y="101" text-anchor="middle">{_safe(month["month"])}</text>'
         )
     return f'<svg viewBox="0 0 {max(40 * len(months), 200)} 104" role="img">{"".join(bars)}</svg>'
+
+
+def _every(months: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All months from the first to the last, 0 where nothing was spent."""
+    spent = {m["month"]: m["spend"] for m in months}
+    if not spent:
+        return []
+    first, last = (12 * int(m[:4]) + int(m[5:]) - 1 for m in (min(spent), max(spent)))
+    whole = [f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(first, last + 1)]
+    return [{"month": month, "spend": spent.get(month, 0.0)} for month in whole]
 
 
 def _tastes(doc: dict[str, Any], language: str) -> str:
@@ -147,6 +167,36 @@ def _likely(doc: dict[str, Any], language: str) -> str:
     words = WORDS[language]
     rows = [(p["name"][language], percent(p["probability"])) for p in doc["likely"]]
     return _table(words["likely"], (words["category"], words["chance"]), rows)
+
+
+def outlook_words(doc: dict[str, Any], language: str) -> list[tuple[str, str]]:
+    """(what, estimate) of each prediction, as plain text; none where there are none."""
+    told, words, currency = doc["predictions"], WORDS[language], doc["shop"]["currency"]
+    if told is None:
+        return []
+    order, value = told["next_order"], told["value"]
+    money = [f"{currency}{value[name]:,.0f}" for name in ("expected", "low", "high")]
+    return [
+        (words["order"], _when(order, words)),
+        (words["away"], percent(told["churn"]["probability"])),
+        (words["money"], words["range"].format(words["about"].format(money[0]), *money[1:])),
+    ]
+
+
+def _when(order: dict[str, Any], words: dict[str, str]) -> str:
+    said = words["about"].format(order["median"]) if order["median"] else words["later"]
+    if order["low"] is None:
+        return said
+    return words["range"].format(said, order["low"], order["high"] or words["beyond"])
+
+
+def _outlook(doc: dict[str, Any], language: str) -> str:
+    words, rows = WORDS[language], outlook_words(doc, language)
+    if not rows:
+        return ""
+    honest = words["honest"].format(doc["predictions"]["as_of"])
+    cells = "".join(f"<tr><td>{_safe(name)}</td><td>{_safe(said)}</td></tr>" for name, said in rows)
+    return f"<h2>{words['next']}</h2><table>{cells}</table><p><small>{_safe(honest)}</small></p>"
 
 
 def _table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from customers.profiles.design import BEHAVIOURS, COLUMNS
+from customers.profiles.design import ALL_COLUMNS
 
 _COMMON_RIDGE = 10.0
 _OWN_RIDGE = 100.0
@@ -50,8 +50,9 @@ class PreferenceModel:
         """Behaviour -> log-odds it adds for one customer, against a customer with the `usual` columns
         (F,) of the category. `columns`: (F,). Their sum is the difference of the two log-odds."""
         parts = self.coefficients[category] * (columns - usual) / self.scale
-        told = dict.fromkeys(BEHAVIOURS, 0.0)
-        for part, behaviour in zip(parts, COLUMNS.values(), strict=True):
+        behaviours = list(ALL_COLUMNS.values())[: len(parts)]
+        told = dict.fromkeys(behaviours, 0.0)
+        for part, behaviour in zip(parts, behaviours, strict=True):
             told[behaviour] += float(part)
         return told
 

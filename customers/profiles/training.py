@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from customers.features.behaviour import buyers_after, category_rhythm, customer_rhythm
+from customers.features.looks import look_rhythm
 from customers.profiles.alike import alike_scores
 from customers.profiles.design import HORIZON, Rhythm, design
 from customers.profiles.preference import PreferenceModel, fit_preference
@@ -27,12 +28,14 @@ _MIN_BUYERS = 20
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Materialised tables (Ibis) and the period they cover: see `features.lines`."""
+    """Materialised tables (Ibis) and the period they cover: see `features.lines`; `looks` (`features.looks`) is
+    None where the shop has none."""
 
     baskets: ir.Table
     categories: ir.Table
     first_day: date
     last_day: date
+    looks: ir.Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ def rhythm_at(data: Behaviour, as_of: date, categories: list[str]) -> Rhythm:
     own = category_rhythm(data.categories, as_of).to_pandas()
     shop = customer_rhythm(data.baskets, as_of).order_by("customer_id").to_pandas()
     others = alike_scores(own, shop["customer_id"].tolist(), categories)
-    return Rhythm.of(own, shop, categories, others)
+    looked = None if data.looks is None else look_rhythm(data.looks, as_of).to_pandas()
+    return Rhythm.of(own, shop, categories, others, looked)
 
 
 def truth_after(data: Behaviour, as_of: date, rhythm: Rhythm) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from customers.errors import BadInput
 from customers.features.lines import baskets, own_brand_keys, purchase_lines, trips
+from customers.features.looks import looks
 from customers.ports import TextEncoder
 from customers.profiles.training import Behaviour
 from customers.values import Name
@@ -71,8 +72,8 @@ class Workspace:
 class Behaviours(Behaviour):
     """The behaviour tables of a build: see `features.lines`."""
 
-    lines: ir.Table
-    items: ir.Table
+    lines: ir.Table = field(kw_only=True)
+    items: ir.Table = field(kw_only=True)
 
 
 def behaviours(work: Workspace) -> Behaviours:
@@ -88,7 +89,14 @@ def behaviours(work: Workspace) -> Behaviours:
         last_day=_day(last),
         lines=lines,
         items=work.hold("held_items", trips(lines, "item")),
+        looks=_looks(work),
     )
+
+
+def _looks(work: Workspace) -> ir.Table | None:
+    held = work.hold("held_looks", looks(work.table("events"), work.table("products")))
+    (seen,) = work.con.execute("SELECT count(*) FROM held_looks").fetchall()[0]
+    return held if seen else None
 
 
 def _day(value: Any) -> date:

@@ -2,6 +2,9 @@
 
 history.py     the purchases, cut at a day
 base.py        what every recommender is      models.py     the recommenders
+neighbours.py  alike customers and products, TIFU-KNN, UP-CF     content.py   alike by description
+rhythm.py      how a customer buys a thing    features.py   what the blend learns from
+next_item.py   what comes next in sequences, without a deep model
 blend.py       candidates and their order     evaluate.py   held-out quality
 together.py    what shares a basket           audience.py   P(buys within 30 days) without a model
 reasons.py     why, with figures              knowledge.py  what a build leaves on disk

@@ -15,13 +15,16 @@ from customers.ports import Progress
 from customers.recommend.blend import HORIZON, Blend, Candidates, Components
 from customers.recommend.calibration import rate_quality
 from customers.recommend.evaluate import Quality, quality, ranked, without
-from customers.recommend.history import History, read_history
+from customers.recommend.history import History, Ints, read_history
 from customers.recommend.knowledge import FILE, gather, load, save
+from customers.recommend.models import DueRepeat
 from customers.recommend.serving import Recommenders
 
 # For adults only: never pushed on somebody who did not buy it before.
 RESTRICTED = r"TOBACCO|CIGAR|\bBEERS?\b|\bWINES?\b|LIQUOR|SPIRITS|VODKA|WHISK|ALCOHOL|VAP(E|ING)|香烟|烟草|啤酒|白酒|葡萄酒"
 REPORT = "recommend.json"
+# What a build has the time for: months to learn from, and customers of each.
+WINDOWS, LEARNERS = 2, 1_800
 _LEAST_DAYS = 60
 
 
@@ -29,7 +32,6 @@ _LEAST_DAYS = 60
 class _Window:
     """What was known on a morning, and what was bought in the `HORIZON` days from then on."""
 
-    history: History
     components: Components
     candidates: Candidates
     bought: sparse.csr_matrix
@@ -38,8 +40,8 @@ class _Window:
 def fit(con: duckdb.DuckDBPyConnection, out_dir: Path, progress: Progress | None = None) -> None:
     """Fit on all purchases and write what serving needs, and `recommend.json`, into `out_dir`.
 
-    The order is learned on the last 30 days from what was known before them, then applied to what
-    is known now. The same, shifted back by 30 days, is tested on the last 30 days for the report.
+    The order is learned on up to `WINDOWS` months from what was known before each, then applied to what is
+    known now. The same without the last month is tested on it for the report.
     Data of less than four months is served by the recommenders without a learned order.
     Raises BadInput where there is no purchase.
     """
@@ -47,28 +49,32 @@ def fit(con: duckdb.DuckDBPyConnection, out_dir: Path, progress: Progress | None
     history = read_history(con, RESTRICTED)
     if not len(history.day):
         raise BadInput("The shop has no purchases to learn recommendations from.")
-    steps = _Steps(progress)
     first = int(history.day.min())
-    cuts = [cut for cut in (history.cut - 2 * HORIZON, history.cut - HORIZON) if cut - first >= _LEAST_DAYS]
-    windows = []
+    back = [HORIZON * months for months in range(WINDOWS, 0, -1)]
+    cuts = [history.cut - days for days in back if history.cut - days - first >= _LEAST_DAYS]
+    steps = _Steps(progress, len(cuts) + 3)
+    blend, seen, rows = Blend(), [], []
     for cut in cuts:
-        windows.append(_window(history, cut))
+        some = learners(history.shape[0], cut)
+        found = _window(history, cut, None if cut == cuts[-1] else some)
+        if cut == cuts[-1]:
+            rows = _evaluate(found, Blend().fit(seen))
+        seen.append(blend.examples(found.candidates, found.bought).some(some))
+        del found
         steps.next()
-    rows = _evaluate(windows) if windows else []
     report = {
         "test": {"from_day": history.cut - HORIZON, "days": HORIZON},
         "rows": [asdict(row) for row in rows],
-        "rate": rate_quality(history, HORIZON) if windows else None,
+        "rate": rate_quality(history, HORIZON) if cuts else None,
     }
     steps.next()
-    last = windows[-1:]
-    blend = Blend().fit([(window.candidates, window.bought) for window in last])
-    del windows, last
+    blend.fit(seen)
+    del seen
     steps.next()
     components = Components().fit(history)
     candidates = components.candidates()
-    knowledge = gather(history, components, candidates, blend.score(candidates))
-    save(knowledge, out_dir / FILE)
+    scores = blend.score(candidates), blend.score(candidates, new=True)
+    save(gather(history, components, candidates, *scores), out_dir / FILE)
     (out_dir / REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
     steps.next()
 
@@ -78,41 +84,44 @@ def open_recommenders(out_dir: Path, con: duckdb.DuckDBPyConnection) -> Recommen
     return Recommenders(load(out_dir / FILE), con)
 
 
-def _window(history: History, cut: int) -> _Window:
-    known = history.before(cut)
-    components = Components().fit(known)
-    return _Window(known, components, components.candidates(), history.bought(cut, cut + HORIZON - 1))
+def learners(people: int, cut: int) -> Ints:
+    """The customers whose candidates of a morning are learned from, others for each morning."""
+    draw = np.random.default_rng(cut)
+    return np.sort(draw.choice(people, min(LEARNERS, people), replace=False))
 
 
-def _evaluate(windows: list[_Window]) -> list[Quality]:
-    """Every recommender, and the blend learned on the window before, on the last window."""
-    test = windows[-1]
-    people = np.arange(test.history.shape[0])
-    owned = test.history.bought(0, test.history.cut)
+def _window(history: History, cut: int, customers: Ints | None) -> _Window:
+    """The candidates of the morning of day `cut`, and what was bought in the `HORIZON` days from then on."""
+    components = Components().fit(history.before(cut))
+    return _Window(components, components.candidates(customers), history.bought(cut, cut + HORIZON - 1))
+
+
+def _evaluate(test: _Window, blend: Blend) -> list[Quality]:
+    """Three simple recommenders, and the blend learned on the windows before, on the last window."""
+    components, history = test.components, test.components.history
+    people = np.arange(history.shape[0])
+    owned = history.bought(0, history.cut)
     new = without(test.bought, owned)
-    seen = len(np.unique(test.history.product))
+    seen = len(np.unique(history.product))
     rows = []
-    for model in (test.components.popular, *test.components.pooled, test.components.repeat):
-        found = model.top(people, 10)
-        rows.append(quality(model.name, "repeats", found, test.bought, seen))
-        fresh = model.top(people, 10, owned)
-        rows.append(quality(model.name, "new", fresh, new, seen))
-    blend = Blend().fit([(window.candidates, window.bought) for window in windows[:-1]])
-    scores = blend.score(test.candidates)
-    found = ranked(test.candidates, scores, len(people))
+    for model in (components.popular, components.pooled["item-item"], DueRepeat().fit(history)):
+        rows.append(quality(model.name, "repeats", model.top(people, 10), test.bought, seen))
+        rows.append(quality(model.name, "new", model.top(people, 10, owned), new, seen))
+    found = ranked(test.candidates, blend.score(test.candidates), len(people))
     rows.append(quality("blend", "repeats", found, test.bought, seen))
-    fresh = ranked(test.candidates, scores, len(people), test.candidates.new)
-    rows.append(quality("blend", "new", fresh, new, seen))
+    fresh = blend.score(test.candidates, new=True)
+    found = ranked(test.candidates, fresh, len(people), test.candidates.new)
+    rows.append(quality("blend", "new", found, new, seen))
     return rows
 
 
 class _Steps:
-    """Tells progress of the five steps."""
+    """Tells progress of the steps."""
 
-    def __init__(self, progress: Progress | None) -> None:
-        self.progress, self.done = progress, 0
+    def __init__(self, progress: Progress | None, steps: int) -> None:
+        self.progress, self.steps, self.done = progress, steps, 0
 
     def next(self) -> None:
         self.done += 1
         if self.progress is not None:
-            self.progress.step(min(self.done, 5), 5)
+            self.progress.step(min(self.done, self.steps), self.steps)

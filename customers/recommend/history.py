@@ -15,21 +15,30 @@ Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
 
 _LINES = """
-    SELECT DISTINCT customer_id, product_id, ts::DATE - DATE '1970-01-01' AS day,
-        coalesce('b' || basket_id, 'd' || customer_id || ' ' || ts::DATE) AS basket
-    FROM events WHERE kind = 'purchase' AND customer_id IS NOT NULL AND product_id IS NOT NULL"""
+    SELECT customer_id, product_id, ts::DATE - DATE '1970-01-01' AS day,
+        coalesce('b' || basket_id, 'd' || customer_id || ' ' || ts::DATE) AS basket,
+        coalesce(any_value(store_id), '') AS store, coalesce(sum(amount), 0) AS amount,
+        coalesce(max(discount), 0) > 0 AS reduced
+    FROM events WHERE kind = 'purchase' AND customer_id IS NOT NULL AND product_id IS NOT NULL GROUP BY ALL"""
 
 
 @dataclass(frozen=True)
 class Catalogue:
     """The products that were ever bought, by index: ids, and the index of each one's type and
-    category (a product without one stands alone in its own)."""
+    category (a product without one stands alone in its own). `groups`: the index of each product's
+    department, maker and brand-within-type, where the shop tells them; `private` the shop's own brands."""
 
     products: NDArray[np.str_]
     types: Ints
     categories: Ints
     category_keys: NDArray[np.str_]
     restricted: NDArray[np.bool_]
+    groups: dict[str, Ints] = field(default_factory=dict)
+    private: NDArray[np.bool_] | None = None
+
+    def levels(self) -> dict[str, Ints]:
+        """Every way in which products are grouped, by name."""
+        return {"type": self.types, "category": self.categories, **self.groups}
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -44,7 +53,8 @@ class Catalogue:
 class History:
     """One row for each (customer, product, basket), all days before `cut` (days since 1970).
 
-    `customers` are the ids by index; `basket` numbers are unique in the shop.
+    `customers` are the ids by index; `basket` numbers are unique in the shop. Beside them, where
+    known: the number of the `store`, the `amount` paid, and whether the price was `reduced`.
     """
 
     customers: NDArray[np.str_]
@@ -54,6 +64,9 @@ class History:
     day: Ints
     basket: Ints
     cut: int
+    store: Ints | None = None
+    amount: Floats | None = None
+    reduced: NDArray[np.bool_] | None = None
     _weights: dict[float, sparse.csr_matrix] = field(default_factory=dict, repr=False)
 
     @property
@@ -62,9 +75,36 @@ class History:
 
     def before(self, cut: int) -> History:
         """What was known on the morning of day `cut`."""
-        keep = self.day < cut
-        rows = (self.customer[keep], self.product[keep], self.day[keep], self.basket[keep])
-        return History(self.customers, self.catalogue, *rows, cut)
+        return self._rows(np.flatnonzero(self.day < cut), self.product, self.catalogue, cut)
+
+    def by_type(self) -> History:
+        """The same purchases told by product type: each type is a product."""
+        old = self.catalogue
+        kinds = int(old.types.max(initial=-1)) + 1
+        _, first = np.unique(old.types, return_index=True)
+        groups = {name: group[first] for name, group in old.groups.items() if name == "department"}
+        keys = np.array([f"type {kind}" for kind in range(kinds)], str)
+        catalogue = Catalogue(
+            keys, np.arange(kinds), old.categories[first], old.category_keys, old.restricted[first], groups
+        )
+        return self.grouped(old.types, catalogue)
+
+    def grouped(self, group: Ints, catalogue: Catalogue | None = None) -> History:
+        """The same purchases with groups of products in place of products (`group`: of each product)."""
+        if catalogue is None:
+            size = int(group.max(initial=-1)) + 1
+            keys, alone = np.zeros(size, "<U1"), np.zeros(size, np.int64)
+            catalogue = Catalogue(keys, alone, alone, np.array([""]), alone > 0)
+        code = self.basket * len(catalogue.products) + group[self.product]
+        _, rows = np.unique(code, return_index=True)
+        return self._rows(rows, group[self.product], catalogue, self.cut)
+
+    def _rows(self, rows: Ints, product: Ints, catalogue: Catalogue, cut: int) -> History:
+        beside = [
+            None if column is None else column[rows] for column in (self.store, self.amount, self.reduced)
+        ]
+        kept = (self.customer[rows], product[rows], self.day[rows], self.basket[rows])
+        return History(self.customers, catalogue, *kept, cut, *beside)  # pyright: ignore[reportArgumentType]
 
     def bought(self, first: int, last: int) -> sparse.csr_matrix:
         """Who bought what from day `first` to `last`: 0/1, shape (customers, products)."""
@@ -120,7 +160,8 @@ def read_history(con: duckdb.DuckDBPyConnection, restricted: str) -> History:
                 FROM (SELECT DISTINCT product_id FROM held_bought)),
             b AS (SELECT basket, row_number() OVER (ORDER BY basket) - 1 AS n
                 FROM (SELECT DISTINCT basket FROM held_bought))
-        SELECT c.n AS customer, p.n AS product, day, b.n AS basket
+        SELECT c.n AS customer, p.n AS product, day, b.n AS basket, dense_rank() OVER (ORDER BY store) - 1 AS store,
+            amount, reduced
         FROM held_bought JOIN c USING (customer_id) JOIN p USING (product_id) JOIN b USING (basket)
         ORDER BY b.n, p.n, day"""
     ).fetchnumpy()
@@ -136,22 +177,36 @@ def read_history(con: duckdb.DuckDBPyConnection, restricted: str) -> History:
         day,
         np.asarray(rows["basket"], np.int64),
         int(day.max()) + 1 if len(day) else 0,
+        np.asarray(rows["store"], np.int64),
+        np.asarray(rows["amount"], np.float32),
+        np.asarray(rows["reduced"], bool),
     )
 
 
 def _catalogue(con: duckdb.DuckDBPyConnection, restricted: str) -> Catalogue:
     found = con.execute(
         """SELECT b.product_id, coalesce(p."type", 'product ' || b.product_id) AS "type",
-            coalesce(p.category, '') AS category,
+            coalesce(p.category, '') AS category, coalesce(p.department, '') AS department,
+            coalesce(p.manufacturer, '') AS maker, coalesce(p.brand, '') AS brand,
             regexp_matches(upper(concat_ws(' ', p.department, p.category, p."type")), ?) AS restricted
         FROM (SELECT DISTINCT product_id FROM held_bought) b LEFT JOIN products p USING (product_id)
         ORDER BY b.product_id""",
         [restricted],
     ).fetchnumpy()
-    categories, category = np.unique(np.asarray(found["category"], str), return_inverse=True)
-    _, types = np.unique(np.asarray(found["type"], str), return_inverse=True)
-    adult = np.asarray(found["restricted"], bool)
-    return Catalogue(np.asarray(found["product_id"], str), types, category, categories, adult)
+    text = {
+        name: np.asarray(found[name], str) for name in ("type", "category", "department", "maker", "brand")
+    }
+    categories, category = np.unique(text["category"], return_inverse=True)
+    _, types = np.unique(text["type"], return_inverse=True)
+    branded = np.char.add(np.char.add(text["brand"], "|"), text["type"])
+    groups: dict[str, Ints] = {
+        name: np.asarray(np.unique(column, return_inverse=True)[1])
+        for name, column in (("department", text["department"]), ("maker", text["maker"]), ("brand", branded))
+    }
+    private = np.char.find(np.char.lower(text["brand"]), "private") >= 0
+    restricted_ = np.asarray(found["restricted"], bool)
+    ids = np.asarray(found["product_id"], str)
+    return Catalogue(ids, types, category, categories, restricted_, groups, private)
 
 
 def _binary(rows: Ints, columns: Ints, shape: tuple[int, int]) -> sparse.csr_matrix:

@@ -38,7 +38,8 @@ class Taste:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """`start[c]:start[c+1]` are customer c's rows of `candidate` and `score`, best first. Days
+    """`start[c]:start[c+1]` are customer c's rows of `candidate`, `score` and `fresh`, best `score`
+    first; `fresh` is the score among new products, 0 for own ones. Days
     count since 1970; `cut` is the day after the last. `tenure` days since the first trip; `buyers`
     and `recent_buyers` customers of each product, ever and in the last 60 days."""
 
@@ -48,6 +49,7 @@ class Knowledge:
     start: Ints
     candidate: Ints
     score: Floats
+    fresh: Floats
     tenure: Floats
     buyers: Ints
     recent_buyers: Floats
@@ -59,8 +61,10 @@ class Knowledge:
     categories: Pairings
 
 
-def gather(history: History, components: Components, candidates: Candidates, scores: Floats) -> Knowledge:
-    """Collect what serving needs from a fitted build."""
+def gather(
+    history: History, components: Components, candidates: Candidates, scores: Floats, fresh: Floats
+) -> Knowledge:
+    """Collect what serving needs from a fitted build; `scores` and `fresh` are those of the candidates."""
     people, wide = history.shape
     groups = history.catalogue.categories
     first = np.full(people, history.cut, np.int64)
@@ -68,7 +72,6 @@ def gather(history: History, components: Components, candidates: Candidates, sco
     last_sold = np.zeros(wide, np.int64)
     np.maximum.at(last_sold, history.product, history.day)
     order = np.lexsort((candidates.product, -scores, candidates.customer))
-    factors = components.pooled[1]
     return Knowledge(
         customers=history.customers,
         catalogue=history.catalogue,
@@ -76,11 +79,12 @@ def gather(history: History, components: Components, candidates: Candidates, sco
         start=np.searchsorted(candidates.customer[order], np.arange(people + 1)),
         candidate=candidates.product[order].astype(np.int32),
         score=scores[order].astype(np.float32),
+        fresh=fresh[order].astype(np.float32),
         tenure=(history.cut - first).astype(np.float32),
         buyers=np.bincount(history.pairs.code % wide, minlength=wide),
         recent_buyers=components.popular.popularity,
         last_sold=last_sold,
-        factors=getattr(factors, "customer_factors", np.zeros((people, 1), np.float32)),
+        factors=components.factors.customer_factors,
         product_taste=_taste(history, np.arange(wide), wide),
         category_taste=_taste(history, groups, len(history.catalogue.category_keys)),
         products=count(history, np.arange(wide), wide),
@@ -111,7 +115,7 @@ def _taste(history: History, thing: Ints, things: int) -> Taste:
 
 
 _PLAIN = (
-    "customers", "cut", "start", "candidate", "score", "tenure", "buyers", "recent_buyers",
+    "customers", "cut", "start", "candidate", "score", "fresh", "tenure", "buyers", "recent_buyers",
     "last_sold", "factors",
 )  # fmt: skip
 _TASTE = ("start", "thing", "baskets", "first", "last", "decayed")

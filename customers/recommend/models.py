@@ -6,12 +6,14 @@ from typing import Any, Self, cast
 
 import numpy as np
 from implicit.als import AlternatingLeastSquares
+from implicit.bpr import BayesianPersonalizedRanking
 from implicit.nearest_neighbours import bm25_weight
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from customers.recommend.base import Recommender, best, dense
 from customers.recommend.history import Floats, History, Ints
+from customers.recommend.rhythm import rhythm
 
 POOL = 4_000
 
@@ -55,6 +57,38 @@ class PersonalRepeat(Recommender):
         return own + self.filling if self.fill else own
 
 
+class DueRepeat(Recommender):
+    """Own decayed baskets, worth less the longer the customer is overdue by her own mean gap: by
+    exp(-`patience` * (days since / gap - 1)) beyond one gap, since then she mostly stopped or switched.
+
+    The gap of a product bought once is taken as `usual` days.
+    """
+
+    name = "personal repeat, due"
+
+    def __init__(self, half_life: float = 90, patience: float = 0.2, usual: float = 60) -> None:
+        self.half_life = half_life
+        self.patience = patience
+        self.usual = usual
+
+    def fit(self, history: History) -> Self:
+        own = rhythm(history)
+        weights = history.weights(self.half_life).tocsr(copy=True)
+        weights.sum_duplicates()
+        customer = np.repeat(np.arange(history.shape[0]), np.diff(weights.indptr))
+        row, _ = own.find(customer, weights.indices.astype(np.int64))
+        gap = np.nan_to_num(np.maximum(own.gap(), 1), nan=self.usual)
+        overdue = np.maximum((history.cut - own.last) / gap - 1, 0)
+        weights.data *= np.exp(-self.patience * overdue[row]).astype(np.float32)
+        self.own = weights
+        popularity = Popularity().fit(history).popularity
+        self.filling = popularity / (popularity.max(initial=0) or 1) * np.float32(1e-9)
+        return self
+
+    def score(self, customers: Ints) -> Floats:
+        return dense(self.own[customers]) + self.filling
+
+
 class Pooled(Recommender):
     """Learns only on the `pool` products with the most buyers; scores the others 0."""
 
@@ -91,28 +125,43 @@ class Pooled(Recommender):
 
 
 class ItemItem(Pooled):
-    """EASE-R: the linear item-item model with a closed form (Steck, WWW 2019).
-
-    B = I - P / diag(P) with P the inverse of X'X + ridge * I. X is the square root of the
+    """EASE-R: the linear item-item model with a closed form (Steck, WWW 2019), on the root of the
     time-decayed baskets.
+
+    B = I - P / diag(P) with P the inverse of X'X + ridge * I. Where there are fewer customers than
+    products the same scores come from the customers' side (Woodbury): X P = (X X' + ridge * I)^-1 X and
+    diag(P) = (1 - diag(X' (X X' + ridge * I)^-1 X)) / ridge, so that no product need be left out.
     """
 
     name = "item-item"
 
-    def __init__(self, pool: int = 3_000, half_life: float = 120, ridge: float = 200) -> None:
+    def __init__(self, pool: int = 12_000, half_life: float = 90, ridge: float = 200) -> None:
         super().__init__(pool, half_life)
         self.ridge = ridge
 
     def _fit_pool(self, own: sparse.csr_matrix) -> None:
-        self.own = own.power(0.5)
-        gram = dense(self.own.T @ self.own).astype(np.float64)
-        gram[np.diag_indices_from(gram)] += self.ridge
-        inverse = np.linalg.inv(gram)
+        self.own = own.power(0.5).tocsr()
+        self.links = None
+        if self.own.shape[0] < self.own.shape[1]:
+            self._inverse = self._inverted(self.own @ self.own.T).astype(np.float32)
+            through = np.ascontiguousarray((self.own.T @ self._inverse).T)
+            share = np.asarray(self.own.multiply(through).sum(axis=0), np.float32).ravel()
+            self._scale = self.ridge / np.maximum(1 - share, np.float32(1e-4))
+            return
+        inverse = self._inverted(self.own.T @ self.own)
         self.links = (-inverse / np.diag(inverse)).astype(np.float32)
         np.fill_diagonal(self.links, 0)
 
+    def _inverted(self, gram: sparse.csr_matrix) -> Floats:
+        full = dense(gram).astype(np.float64)
+        full[np.diag_indices_from(full)] += self.ridge
+        return np.linalg.inv(full)
+
     def score_pool(self, customers: Ints) -> Floats:
-        return np.asarray(self.own[customers] @ self.links)
+        if self.links is not None:
+            return np.asarray(self.own[customers] @ self.links)
+        through = (self.own.T @ self._inverse[customers].T).T
+        return dense(self.own[customers]) - through * self._scale
 
 
 class MatrixFactors(Pooled):
@@ -150,20 +199,53 @@ class MatrixFactors(Pooled):
         return self.customer_factors[customers] @ self.item_factors.T
 
 
+class PairwiseFactors(Pooled):
+    """Matrix factorisation that learns which of two products was bought (BPR, Rendle et al., UAI 2009)."""
+
+    name = "pairwise factors"
+
+    def __init__(
+        self,
+        pool: int = POOL,
+        half_life: float = 365,
+        factors: int = 48,
+        epochs: int = 200,
+        random_state: int = 0,
+    ) -> None:
+        super().__init__(pool, half_life)
+        self.factors = factors
+        self.epochs = epochs
+        self.random_state = random_state
+
+    def _fit_pool(self, own: sparse.csr_matrix) -> None:
+        model = BayesianPersonalizedRanking(
+            factors=self.factors, learning_rate=0.05, regularization=0.01, iterations=self.epochs,
+            random_state=self.random_state, num_threads=1,
+        )  # fmt: skip
+        model.fit(own, show_progress=False)
+        self.customer_factors = np.asarray(model.user_factors, np.float32)
+        self.item_factors = np.asarray(model.item_factors, np.float32)
+
+    def score_pool(self, customers: Ints) -> Floats:
+        return np.exp(np.clip(self.customer_factors[customers] @ self.item_factors.T, -30, 30))
+
+
 class TypeTaste(Pooled):
     """The customer's own product types (decayed baskets), and within a type what is popular."""
 
     name = "type taste"
 
-    def __init__(self, pool: int = 8_000, half_life: float = 90) -> None:
+    def __init__(self, pool: int = 12_000, half_life: float = 90) -> None:
         super().__init__(pool, half_life)
 
     def fit(self, history: History) -> Self:
         types = history.catalogue.types
+        if len(np.unique(types)) == len(types):  # types themselves are ranked: their categories stand above
+            types = history.catalogue.categories
         kinds = int(types.max(initial=-1)) + 1
         belongs = sparse.csr_matrix((np.ones(len(types), np.float32), (np.arange(len(types)), types)))
         self.tastes = np.log1p(dense(history.weights(self.half_life) @ belongs))
-        popularity = Popularity(90).fit(history).popularity
+        popularity = Popularity(45).fit(history).popularity
         total = np.bincount(types, popularity, minlength=kinds)
         self.within = (popularity / np.maximum(total[types], 1)).astype(np.float32)
         self.types = types

@@ -74,9 +74,11 @@ class Recommenders:
         k = self._k
         rows = slice(k.start[customer], k.start[customer + 1])
         allowed = self._allowed(customer, category, new_only)
-        product, score = k.candidate[rows].astype(np.int64), k.score[rows]
-        keep = allowed[product]
-        product, score = product[keep], score[keep]
+        product = k.candidate[rows].astype(np.int64)
+        score = k.fresh[rows] if new_only else k.score[rows]
+        order = np.lexsort((product, -score))
+        order = order[allowed[product[order]]]
+        product, score = product[order], score[order]
         allowed[product] = False
         rest = np.flatnonzero(allowed & (k.recent_buyers > 0))
         rest = rest[np.argsort(-k.recent_buyers[rest], kind="stable")][:500]

@@ -71,11 +71,8 @@ class SqliteFile:
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        try:
-            # SQLite gives its log and its index the mode that the file has.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        except OSError as error:
-            raise self._read_only(error) from error
+        if not self.path.exists():
+            self._make()
         with self._translated(), closing(self._connect("mode=rw")) as con:
             con.execute("PRAGMA secure_delete = ON")
             con.execute("PRAGMA temp_store = MEMORY")
@@ -86,6 +83,19 @@ class SqliteFile:
                     for statement in (*self._schema, f"PRAGMA user_version = {self._version_wanted}"):
                         con.execute(statement)
             yield con
+
+    def _make(self) -> None:
+        """Make the file empty; SQLite gives its log and its index the mode that the file has.
+
+        A file that exists is not opened here: closing it would drop the locks that the other connections of
+        this process hold on it (https://sqlite.org/howtocorrupt.html, 2.2).
+        """
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            pass  # another was quicker
+        except OSError as error:
+            raise self._read_only(error) from error
 
     def _read(self, mode: str, sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         with closing(self._connect(mode)) as con:

@@ -90,6 +90,14 @@ class VectorStore:
             raise Unknown(f"{collection} has no vector of {key!r}")
         return np.asarray(embeddings[0], dtype=np.float32)
 
+    def all(self, collection: str) -> tuple[list[str], NDArray[np.float32]]:
+        """Every key of the collection, sorted, and their vectors, shape (keys, dimensions)."""
+        with _translated(f"the vectors of {collection} cannot be read"):
+            found = self._open(collection).get(include=["embeddings"])
+        order = sorted(range(len(found["ids"])), key=lambda i: found["ids"][i])
+        vectors = np.asarray(found["embeddings"], dtype=np.float32)
+        return [found["ids"][i] for i in order], vectors[order]
+
     def nearest(
         self, collection: str, vector: NDArray[np.float32], n: int, where: dict[str, Any] | None = None
     ) -> list[Neighbour]:

@@ -27,6 +27,7 @@ from customers.features.behaviour import customer_rhythm, decayed_counts
 from customers.features.lines import baskets, purchase_lines, trips
 from customers.profiles.clustering import InterestSegments, Taste
 from customers.profiles.embedding import count_matrix
+from eval.profiles import rules
 
 Row = dict[str, Any]
 Floats = NDArray[np.float64]
@@ -78,7 +79,7 @@ def run(store: Path, *, quick: bool = False, truth: Path | None = None) -> list[
          "smallest": row.smallest}
         for row in ours.table_
     ]  # fmt: skip
-    return found + chosen
+    return found + chosen + rules.run(store, quick=quick)
 
 
 def _planted(truth: Path, customers: list[str]) -> list[str | None]:

@@ -2,7 +2,10 @@
 
 Each window trains on what was known by its cut and scores the 30 days after it: the last 30 days of the
 data, where every model runs on the same rows, and the two windows before them for the served model and the
-blend. `python -m eval.profiles.preference SHOP [--plots FOLDER] [--quick]`.
+blend. The categories are the 80 with the largest sales by the cut; two more rows, named so, take those of a month
+before, which the training rows knew as well. A Brier score falls with the share that bought, so
+`skill` tells it beside that of saying the share for everybody: 1 - Brier / (share (1 - share)).
+`python -m eval.profiles.preference SHOP [--plots FOLDER] [--quick]`.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from numpy.typing import NDArray
 
 from customers.features.behaviour import category_rhythm
 from customers.features.lines import baskets, purchase_lines, trips
+from customers.features.looks import looks
 from customers.profiles import peers
 from customers.profiles.alike import neighbour_shares
 from customers.profiles.design import HORIZON, design
@@ -83,15 +87,35 @@ def run(
         kept = ("rows", "base_rate", "roc_auc", "pr_auc", "mean_roc_auc", "mean_pr_auc")
         told = {name: value for name, value in asdict(plain).items() if name in kept}
         rows.append(_named("days since the last purchase", found.cut) | told)
+    if rows:
+        rows += _a_month_before(data, say)
     if plots is not None and curves:
         draw(curves, plots / "preference_reliability.png")
     return rows
 
 
-def window(data: Behaviour, cut: date) -> Window | None:
-    """Lay out what is known by `cut`; None where the data is too short."""
+def _a_month_before(data: Behaviour, say: Callable[[str], None]) -> list[Row]:
+    """The last window again, on the categories that sold most before the month that training ends with."""
+    cut = data.last_day - timedelta(days=HORIZON)
+    found = window(data, cut, chosen=cut - timedelta(days=HORIZON))
+    rows: list[Row] = []
+    if found is None:
+        return rows
+    for name in (SERVED, BLEND):
+        row, _ = _scored(name, found)
+        row["window"] += f", categories of {cut - timedelta(days=HORIZON)}"
+        rows.append(row)
+        say(
+            f"{row['window']}  {name}: ROC {row['roc_auc']:.4f}, PR {row['pr_auc']:.4f}, Brier {row['brier']:.4f}"
+        )
+    return rows
+
+
+def window(data: Behaviour, cut: date, chosen: date | None = None) -> Window | None:
+    """Lay out what is known by `cut`, for the categories with the largest sales by `chosen` (None: the cut);
+    None where the data is too short."""
     cuts = training_cuts(data, cut)
-    categories = served_categories(data.categories, cut)
+    categories = served_categories(data.categories, chosen or cut)
     if not cuts or not categories:
         return None
     parts = [_laid_out(data, day, categories) for day in cuts]
@@ -123,6 +147,7 @@ def _scored(name: str, found: Window) -> tuple[Row, list[tuple[float, float, int
         "us_per_row": (time.perf_counter() - fitted) * 1e6 / probability.size,
         "mb": len(pickle.dumps(model)) / 1e6,
     }
+    told["skill"] = 1 - told["brier"] / max(told["base_rate"] * (1 - told["base_rate"]), 1e-12)
     return _named(name, found.cut) | told | cost, reliability(found.came, probability)
 
 
@@ -153,12 +178,14 @@ def _behaviour(store: Path) -> Behaviour:
     source = {name: con.table(name, database=("store", "main")) for name in ("events", "products")}
     lines = con.create_table("lines", purchase_lines(source["events"], source["products"]), temp=True)
     first, last = con.raw_sql("SELECT min(day), max(day) FROM lines").fetchall()[0]
+    seen = looks(source["events"], source["products"])
     whole, by_category = baskets(lines, []), trips(lines, "category")
     return Behaviour(
         con.create_table("baskets", whole, temp=True),
         con.create_table("categories", by_category, temp=True),
         first,
         last,
+        con.create_table("looks", seen, temp=True) if seen.count().to_pyarrow().as_py() else None,
     )
 
 

@@ -29,7 +29,7 @@ _GOOD: dict[Language, tuple[str, ...]] = {
     ),
     "zh": (
         "不{b}", "一点也不{b}", "一点都不{b}", "并不{b}", "没有想象中那么{b}", "以为会很{b}，没想到很{g}",
-        "有点{b}，但是很{g}", "虽然{b}，不过很{g}", "真{g}", "很{g}",
+        "有点{b}，但是很{g}", "有点{b}但是很{g}", "虽然{b}，不过很{g}", "真{g}", "很{g}",
     ),
 }  # fmt: skip
 _BAD: dict[Language, tuple[str, ...]] = {
@@ -39,7 +39,7 @@ _BAD: dict[Language, tuple[str, ...]] = {
     ),
     "zh": (
         "不{g}", "一点也不{g}", "一点都不{g}", "并不{g}", "没有想象中那么{g}", "以为会很{g}，没想到很{b}",
-        "很{g}，但是太{b}", "虽然{g}，不过太{b}", "真{b}", "太{b}",
+        "很{g}，但是太{b}", "很{g}但是太{b}", "虽然{g}，不过太{b}", "真{b}", "太{b}",
     ),
 }  # fmt: skip
 # What no pair of words makes: as many good ones as bad.

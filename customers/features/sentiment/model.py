@@ -32,14 +32,15 @@ from customers.features.sentiment.reading import (
 from customers.ports import TextEncoder
 
 WEIGHTS = Path(__file__).with_name("weights.npz")
-FORMAT = 1
+FORMAT = 2
 _PARTS = ("idf", "ngrams", "meaning", "bias")
 _BATCH = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One language's weights: `idf` and `ngrams` (BUCKETS,), `meaning` (512,), `bias` a number; log-odds
+    """One language's weights: `idf` (what scales a count, unevenness included) and `ngrams` (BUCKETS,),
+    `meaning` (512,), `bias` a number; log-odds
     units. Calibration is folded in."""
 
     idf: NDArray[np.floating]

@@ -2,8 +2,8 @@
 
 A text is cleaned (markup, width, case, emoji to their names), its language told by its script, and
 its n-grams counted in hashed buckets: characters for Chinese, which needs no word segmentation
-(Zhang & LeCun 2017, "Which Encoding is the Best for Text Classification?"), words for English. Pairs
-carry negation: "not bad", "不好".
+(Zhang & LeCun 2017, "Which Encoding is the Best for Text Classification?"), words for English. Pairs and
+triples carry negation: "not bad", "不好", "不太好".
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
-BUCKETS = 2**16
+BUCKETS = 2**18
 # Of a longer text its two ends are read: what was bought stands first, the verdict last.
 LONGEST = 2000
 
@@ -30,15 +30,12 @@ _MARKUP = re.compile(r"<(?:!--.*?--|(script|style)\b.*?</\1\s*|/?[a-zA-Z][^<>]*)
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003134f]")
 _WORD = re.compile(r"[^\W\d_\u3400-\u9fff\U00020000-\U0003134f]+")
 _SPACES = re.compile(r"\s+")
-_HASHED: dict[str, Any] = {
-    "n_features": BUCKETS,
-    "alternate_sign": False,
-    "norm": None,
-    "ngram_range": (1, 2),
-}
+_HASHED: dict[str, Any] = {"n_features": BUCKETS, "alternate_sign": False, "norm": None}
 _ANALYZERS: dict[Language, Any] = {
-    "zh": HashingVectorizer(analyzer="char", **_HASHED),
-    "en": HashingVectorizer(analyzer="word", token_pattern=r"[^\W_](?:[\w'’]*\w)?|[!?]", **_HASHED),
+    "zh": HashingVectorizer(analyzer="char", ngram_range=(1, 3), **_HASHED),
+    "en": HashingVectorizer(
+        analyzer="word", ngram_range=(1, 2), token_pattern=r"[^\W_](?:[\w'’]*\w)?|[!?]", **_HASHED
+    ),
 }
 
 
@@ -82,7 +79,7 @@ def ngram_buckets(text: str, language: Language) -> dict[int, list[str]]:
 
 
 def weighted(counts: sp.csr_matrix, idf: NDArray[np.floating]) -> sp.csr_matrix:
-    """TF-IDF with sublinear counts, rows of length 1 (rows of nothing stay zero)."""
+    """TF-IDF (`idf` may hold more than document frequencies) with sublinear counts, rows of length 1 (rows of nothing stay zero)."""
     values: Any = counts.astype(np.float64, copy=True)
     values.data = (1.0 + np.log(values.data)) * np.asarray(idf, dtype=np.float64)[values.indices]
     lengths = np.sqrt(np.asarray(values.multiply(values).sum(axis=1)).ravel())

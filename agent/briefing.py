@@ -1,0 +1,95 @@
+"""Briefs, and what the shop's knowledge suggests, of one question: what the desk and the agent's own handoff share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import cast
+
+from agent import brief as briefs
+from agent.brief import Brief, Mood, Tried
+from agent.desk_facts import Known, gather
+from agent.events import Language
+from customers.knowledge import KnowledgeBase, Recognised
+from customers.knowledge.base import is_plain
+from customers.knowledge.templates import fill
+from customers.shop import Shop
+
+_SIGNS = ("angry", "pleased", "loud", "upset")
+"""Of what wording shows: the first that is there decides."""
+_SHOUTED = 3
+NO_DOUBT = 0.85
+"""The confidence from which staff is told what the shop says, where nothing else answers."""
+
+
+def brief(
+    shop: Shop,
+    knowledge: KnowledgeBase | None,
+    question: str,
+    language: Language,
+    customer: str | None,
+    before: str = "",
+) -> Brief:
+    """Return the brief on a question of the agent's own handoff; without knowledge, what the customer wants is theirs
+    to read."""
+    if knowledge is None:
+        card = briefs.card(shop, customer) if customer is not None else ()
+        return Brief(question, card, mood=mood(question), before=before)
+    asked = knowledge.recognise(question, language)
+    return of_inquiry(
+        shop, knowledge, asked, gather(shop, knowledge, asked, customer), customer, before=before
+    )
+
+
+def of_inquiry(
+    shop: Shop, knowledge: KnowledgeBase, asked: Recognised, known: Known, customer: str | None,
+    *, tried: Sequence[Tried] = (), said: str = "", before: str = "",
+) -> Brief:  # fmt: skip
+    """Return the brief on an inquiry. said: the reply that suits it, where one was found."""
+    intent = knowledge.intent(asked.intent) if asked.sure else None
+    return Brief(
+        wrote=asked.text,
+        customer=briefs.card(shop, customer) if customer is not None else (),
+        wants=intent.title if intent else None,
+        tried=tuple(tried),
+        mood=mood(asked.text),
+        step=intent.step if intent else None,
+        facts=tuple(fact.text for fact in known.facts),
+        offer=briefs.offer(shop, customer) if customer is not None and intent and intent.offer else None,
+        draft=_draft(knowledge, asked, known, said),
+        before=before,
+    )
+
+
+def suggested(
+    shop: Shop, knowledge: KnowledgeBase, question: str, language: Language, customer: str | None
+) -> str:
+    """Return the reply that the shop has for a question, filled; "" where there is doubt, or none can be filled."""
+    asked = knowledge.recognise(question, language)
+    if asked.confidence < NO_DOUBT:
+        return ""
+    known = gather(shop, knowledge, asked, customer)
+    filled = (fill(t, known.slots) for t in knowledge.replies(asked) if not t.human)
+    return next((text for text in filled if text), "")
+
+
+def _draft(knowledge: KnowledgeBase, asked: Recognised, known: Known, said: str) -> str:
+    """Words that the colleague may send: what a person answered to such a question, or the reply that suits."""
+    past = [s for s in knowledge.answered(asked, for_all=False) if is_plain(s.entry.inquiry.answer)]
+    if past:
+        return past[0].entry.inquiry.answer
+    if said:
+        return said
+    filled = (fill(t, known.slots) for t in knowledge.replies(asked)) if asked.sure else ()
+    return next((text for text in filled if text), "")
+
+
+def mood(text: str) -> Mood:
+    """Return the mood that a message shows, by its wording."""
+    shown = {
+        name for name in _SIGNS if any(re.search(p, text, re.IGNORECASE) for p in briefs.service()[name])
+    }
+    if text.isupper() and len(text.split()) >= _SHOUTED:
+        shown.add("loud")
+    found = next((name for name in _SIGNS if name in shown), "calm")
+    return "angry" if found == "loud" else cast("Mood", found)
