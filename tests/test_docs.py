@@ -22,6 +22,7 @@ import cli
 from agent.events import Citation, Grounding, Handoff, Offer, Reply, Step, Usage
 from agent.models import CATALOGUE
 from customers.ingest.mapping import Mapping, guess_mapping
+from customers.recommend.rules import RULES_FILE, read_rules
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "docs" / "example"
@@ -231,9 +232,16 @@ def _shape(value: object) -> object:
 
 def test_described_mappings_can_be_read() -> None:
     found = [b for page in PAGES for b in blocks(page) if b.language == "yaml"]
-    assert found
-    for block in found:
+    mappings = [b for b in found if "files:" in b.text]
+    assert mappings
+    for block in mappings:
         assert Mapping.from_yaml(block.text, block.page).files
+
+
+def test_described_rules_can_be_read(tmp_path: Path) -> None:
+    (block,) = [b for b in blocks(ROOT / "docs" / "merchandiser.md") if b.language == "yaml"]
+    (tmp_path / RULES_FILE).write_text(block.text, encoding="utf-8")
+    assert read_rules(tmp_path)
 
 
 def test_the_example_is_what_its_script_writes(tmp_path: Path) -> None:

@@ -183,8 +183,9 @@ def _with_ends(con: duckdb.DuckDBPyConnection, nodes: pd.DataFrame, edges: pd.Da
     ends = pd.Series(pd.unique(pd.concat([edges["source"], edges["target"]])), dtype=object)
     nodes = nodes.assign(node=nodes["kind"] + ":" + nodes["key"])
     rest = ends[~ends.isin(nodes["node"])].sort_values()
-    split = rest.str.partition(":")
-    nodes = pd.concat([nodes, _plain("", split[2]).assign(kind=split[0], node=rest)], ignore_index=True)
+    if len(rest):
+        split = rest.str.partition(":")
+        nodes = pd.concat([nodes, _plain("", split[2]).assign(kind=split[0], node=rest)], ignore_index=True)
     con.register("graph_nodes", nodes)
     named = con.execute(
         """SELECT node, g.kind, g.key, coalesce(n.name_en, s.name_en, p.name, g.key) AS name_en,
