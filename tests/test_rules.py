@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import combinations
 
 import numpy as np
@@ -123,3 +125,12 @@ def test_a_build_keeps_its_rules_and_a_segment_tells_them():
 @parametrize_with_checks([InterestRules()])
 def test_rules_keep_to_scikit_learn_s_contract(estimator, check):
     check(estimator)
+
+
+def test_nothing_that_a_build_imports_turns_warnings_on() -> None:
+    code = (
+        "import warnings; import customers.pipeline, customers.profiles.build;"
+        "print([f for f in warnings.filters if f[0] == 'always' and f[2] is DeprecationWarning])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"

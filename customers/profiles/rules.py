@@ -8,6 +8,7 @@ generation", 2000) is mlxtend's.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +17,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import scipy.sparse as sp
-from mlxtend.frequent_patterns import fpgrowth
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from customers.profiles.workspace import Workspace
+
+with warnings.catch_warnings():  # importing mlxtend turns every deprecation warning on, of all packages
+    from mlxtend.frequent_patterns import fpgrowth
 
 LEAST_TOLD = 10
 _SHOWN = 4
