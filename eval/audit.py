@@ -41,6 +41,7 @@ _COLUMNS = {
     "brand": "brand", "product": "product", "month": "month",
 }  # fmt: skip
 _BEST = (("the highest of", "最高）", max), ("the lowest of", "最低）", min))
+_ESTIMATED = re.compile(r"\bexpected to\b|预计")
 _RESTATED = re.compile(r"[(（]#\d+[)）]")
 
 
@@ -196,6 +197,9 @@ class Auditor:
 
     def _profile(self, citation: Mapping[str, Any], args: Mapping[str, Any]) -> list[str]:
         """Money and trips in the sentence are the customer's own: the total, or a category's."""
+        if _ESTIMATED.search(citation["fact"]):
+            value = citation["value"]
+            return _unwritten(citation, float(value)) if isinstance(value, int | float) else []
         customer = str(args.get("customer"))
         known = self._raw.rows(
             "select sum(amount), count(distinct basket_id), max(day) from lines where customer = ?",

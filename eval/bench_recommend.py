@@ -26,7 +26,7 @@ from eval.recommend.ours import Lessons, recommenders, run_blends, thorough
 from eval.recommend.protocol import HORIZON, LEVELS, TASKS, Array, Split, interval, measure, read, split
 
 Row = dict[str, Any]
-MONTHS = 5
+MONTHS = 4
 
 
 @dataclass(frozen=True)

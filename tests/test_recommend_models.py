@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import duckdb
 import numpy as np
 import pytest
 from scipy import sparse
@@ -20,6 +23,7 @@ from customers.recommend.models import (
     TypeTaste,
 )
 from customers.recommend.neighbours import ItemNeighbours, TifuKnn, UpCf, UserNeighbours
+from customers.recommend.promoted import read_promoted
 from customers.recommend.together import count
 
 # Products 0-3 are tea things, 4-7 coffee things, 8 nobody has bought for long.
@@ -221,3 +225,39 @@ def test_without_purchases_the_rate_is_nearly_zero() -> None:
     assert fit_rate(none, none + 100).probability(none, none + 100).max() < 1e-3
     assert Rate(1.0, 10.0).probability(np.array([0.0]), np.array([0.0]), 10)[0] == pytest.approx(0.5)
     assert exposure(np.array([1e6]), 100)[0] == pytest.approx(100 / np.log(2))
+
+
+def test_promotions_of_the_week_and_planned_ones_only_where_they_are_told() -> None:
+    with duckdb.connect() as con:
+        products = np.array(["p0", "p1", "p2"])
+        assert read_promoted(con, products, 17_900) is None
+        con.execute(
+            "CREATE TABLE promotions (product_id TEXT, week INT, stores_display INT, stores_mailer INT)"
+        )
+        assert read_promoted(con, products, 17_900) is None
+        con.execute(
+            "INSERT INTO promotions VALUES ('p1', 2, 4, 0), ('p2', 3, 0, 6), ('p2', 7, 1, 0), ('gone', 1, 9, 9)"
+        )
+        # Day 17,900 is Friday 4 January 2019; week 1 is from Monday 31 December, week 2 from 7 January.
+        found = read_promoted(con, products, 17_900)
+    assert found is not None
+    assert not found.planned
+    monday = 17_903
+    assert found.week(monday) == 1
+    assert found.week(monday - 1) == 0
+    assert found.reaches(monday)
+    assert not found.reaches(monday + 14)
+    kinds = np.array([0, 1, 1])
+    known = found.columns(monday, kinds)
+    assert known["display now"] == pytest.approx(np.log1p([0, 4, 0]))
+    assert known["display ever"].tolist() == [0, 0, 0]
+    later = found.columns(monday + 7, kinds)
+    assert later["display of late"] == pytest.approx(np.log1p([0, 4, 0]) / 2)
+    assert later["display ever"] == pytest.approx([0, 0.5, 0])
+    assert not [name for name in known if name.startswith("planned")]
+    planned = replace(found, planned=True).columns(monday, kinds)
+    assert planned["planned mailer next week"] == pytest.approx(np.log1p([0, 0, 6]))
+    assert planned["planned mailer"] == pytest.approx(np.log1p([0, 0, 6]) / 4)
+    assert planned["planned mailer of type"] == pytest.approx(np.log1p([0, 6, 6]) / 4)
+    told = replace(found, planned=True).grouped(kinds).columns(monday, np.array([0, 1]))
+    assert told["display now"] == pytest.approx(np.log1p([0, 4]))

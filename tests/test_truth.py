@@ -232,6 +232,9 @@ def test_audit_checks_profiles_campaigns_baskets_and_reasons(truth):
         of("profile", one, "Customer 1 spent $11.50 on 2 trips in 2017, $5.75 a trip on average.", 11.5) == []
     )
     assert of("profile", one, "Customer 1 spent $12.50 on 2 trips in 2017.", 12.5)
+    expected = "Customer 1 is expected to spend about $30 within 90 days (8 times in 10 between $20 and $41)."
+    assert of("profile", one, expected, 30) == []
+    assert of("profile", one, expected, 35)
     assert of("profile", one, "Customer 1 last came on February 28, 2017.", "2017-02-28") == []
     assert of("profile", one, "Customer 1 last came on March 4, 2017.", "2017-03-04")
     assert of("campaign", {"campaign": "7"}, "It was sent to 2 customers.", 2) == []

@@ -16,6 +16,7 @@ from customers.recommend.features import Features
 from customers.recommend.history import Floats, History, Ints
 from customers.recommend.models import ItemItem, MatrixFactors, Pooled, Popularity, TypeTaste
 from customers.recommend.neighbours import UpCf, UserNeighbours
+from customers.recommend.promoted import PLANNED
 
 HORIZON = 30
 OWN = 150
@@ -136,7 +137,7 @@ class Trees:
 
 # Chosen on the sample's November, the validation days; the first two are what a build has the time for.
 EVERYTHING, FRESH = Trees(100, 0.1, 31, 100), Trees(150, 0.1, 15, 200)
-EVERYTHING_THOROUGH, FRESH_THOROUGH = Trees(300, 0.05, 31, 50, 200), Trees(500, 0.05, 15, 200, 0)
+EVERYTHING_THOROUGH, FRESH_THOROUGH = Trees(300, 0.05, 31, 50, 200), Trees(250, 0.08, 15, 200, 0)
 
 
 class Blend:
@@ -145,15 +146,27 @@ class Blend:
 
     The log-odds are the mean of those of gradient-boosted trees (binary log-loss) and of trees that learn the
     order of each customer's candidates (LambdaMART, Burges 2010; its scores brought to the same mean and
-    spread), where `Trees` asks for these: they err differently. `keep`: share of the candidates that were not bought which training sees.
+    spread), where `Trees` asks for these: they err differently. `keep`: share of the candidates that were not
+    bought which training sees; `plans`: whether what the shop plans to promote may be looked at, where it is told.
     """
 
     def __init__(
-        self, random_state: int = 0, keep: float = 0.15, everything: Trees = EVERYTHING, fresh: Trees = FRESH
+        self,
+        random_state: int = 0,
+        keep: float = 0.15,
+        everything: Trees = EVERYTHING,
+        fresh: Trees = FRESH,
+        plans: bool = True,
     ) -> None:
         self.random_state = random_state
         self.keep = keep
         self.parts = {False: everything, True: fresh}
+        self.plans = plans
+
+    def _columns(self, names: tuple[str, ...]) -> slice | Ints:
+        """The columns that may be looked at."""
+        hidden = [name.startswith(f"product {PLANNED} ") for name in names]
+        return slice(None) if self.plans or not any(hidden) else np.flatnonzero(~np.array(hidden))
 
     def examples(self, candidates: Candidates, bought: sparse.csr_matrix) -> Examples:
         """What to learn from the candidates of a morning and who bought what (0/1) in the days after it."""
@@ -168,9 +181,10 @@ class Blend:
             candidates.names,
         )
 
-    def fit(self, seen: list[Examples]) -> Self:
-        """Learn from the examples of several mornings."""
-        self.models = {new: self._fit_part(seen, new) for new in (False, True)}
+    def fit(self, seen: list[Examples], fresh: list[Examples] | None = None) -> Self:
+        """Learn from the examples of several mornings; what is new from those of `fresh`, where given: it is
+        bought seldom, and more mornings help there only."""
+        self.models = {False: self._fit_part(seen, False), True: self._fit_part(fresh or seen, True)}
         return self
 
     def _fit_part(self, seen: list[Examples], new: bool) -> _Learned | None:
@@ -180,7 +194,8 @@ class Blend:
         label = np.concatenate([one.bought[kept] for one, kept in zip(seen, rows, strict=True)])
         if len(np.unique(label)) < 2:
             return None
-        columns = np.concatenate([one.features[kept] for one, kept in zip(seen, rows, strict=True)])
+        told = self._columns(seen[0].names)
+        columns = np.concatenate([one.features[kept][:, told] for one, kept in zip(seen, rows, strict=True)])
         sizes = [
             np.unique(one.customer[kept], return_counts=True)[1] for one, kept in zip(seen, rows, strict=True)
         ]
@@ -197,7 +212,8 @@ class Blend:
             own = candidates.features[rows, candidates.names.index("own 90")] + 1e-3
             scores[rows] = own / (1 + own)
         elif len(rows):
-            odds = np.exp(np.clip(learned.log_odds(candidates.features[rows]), -20, 20)) * self.keep
+            columns = candidates.features[rows][:, self._columns(candidates.names)]
+            odds = np.exp(np.clip(learned.log_odds(columns), -20, 20)) * self.keep
             scores[rows] = odds / (1 + odds)
         return scores
 

@@ -183,6 +183,8 @@ class Features:
             )
         if history.catalogue.private is not None:
             columns["private"] = history.catalogue.private.astype(np.float32)
+        if history.promoted is not None:
+            columns.update(history.promoted.columns(self.cut, history.catalogue.types))
         return {name: np.asarray(column, np.float32) for name, column in columns.items()}
 
     def _of_customers(self, history: History) -> Columns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+
+from customers.recommend.promoted import Promoted, read_promoted
 
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
@@ -54,7 +56,7 @@ class History:
     """One row for each (customer, product, basket), all days before `cut` (days since 1970).
 
     `customers` are the ids by index; `basket` numbers are unique in the shop. Beside them, where
-    known: the number of the `store`, the `amount` paid, and whether the price was `reduced`.
+    known: the number of the `store`, the `amount` paid, whether the price was `reduced`, and what is `promoted`.
     """
 
     customers: NDArray[np.str_]
@@ -67,6 +69,7 @@ class History:
     store: Ints | None = None
     amount: Floats | None = None
     reduced: NDArray[np.bool_] | None = None
+    promoted: Promoted | None = None
     _weights: dict[float, sparse.csr_matrix] = field(default_factory=dict, repr=False)
 
     @property
@@ -74,8 +77,9 @@ class History:
         return len(self.customers), len(self.catalogue.products)
 
     def before(self, cut: int) -> History:
-        """What was known on the morning of day `cut`."""
-        return self._rows(np.flatnonzero(self.day < cut), self.product, self.catalogue, cut)
+        """What was known on the morning of day `cut`; promotions stay, as they tell what is planned."""
+        known = self._rows(np.flatnonzero(self.day < cut), self.product, self.catalogue, cut)
+        return known if self.promoted is None else replace(known, promoted=self.promoted)
 
     def by_type(self) -> History:
         """The same purchases told by product type: each type is a product."""
@@ -87,7 +91,8 @@ class History:
         catalogue = Catalogue(
             keys, np.arange(kinds), old.categories[first], old.category_keys, old.restricted[first], groups
         )
-        return self.grouped(old.types, catalogue)
+        told = self.grouped(old.types, catalogue)
+        return told if self.promoted is None else replace(told, promoted=self.promoted.grouped(old.types))
 
     def grouped(self, group: Ints, catalogue: Catalogue | None = None) -> History:
         """The same purchases with groups of products in place of products (`group`: of each product)."""
@@ -169,6 +174,10 @@ def read_history(con: duckdb.DuckDBPyConnection, restricted: str) -> History:
     catalogue = _catalogue(con, restricted)
     con.execute("DROP TABLE held_bought")
     day = np.asarray(rows["day"], np.int64)
+    cut = int(day.max()) + 1 if len(day) else 0
+    promoted = read_promoted(con, catalogue.products, int(day.min())) if len(day) else None
+    if promoted is not None and promoted.reaches(cut):
+        promoted = replace(promoted, planned=True)
     return History(
         np.asarray(customers["customer_id"], str),
         catalogue,
@@ -176,10 +185,11 @@ def read_history(con: duckdb.DuckDBPyConnection, restricted: str) -> History:
         np.asarray(rows["product"], np.int64),
         day,
         np.asarray(rows["basket"], np.int64),
-        int(day.max()) + 1 if len(day) else 0,
+        cut,
         np.asarray(rows["store"], np.int64),
         np.asarray(rows["amount"], np.float32),
         np.asarray(rows["reduced"], bool),
+        promoted,
     )
 
 

@@ -83,30 +83,30 @@ class BlendRun:
     one_ms: float
 
 
-BLEND, AS_BUILT = "blend", "blend, as a build learns it"
+STEP = 10
+BLEND, AS_BUILT, WITH_PLANS = "blend", "blend, as a build learns it", "blend, knowing planned promotions"
 
 
-def thorough() -> Blend:
+def thorough(plans: bool = False) -> Blend:
     """The blend with as many rounds as help, however long that takes."""
-    return Blend(keep=0.3, everything=EVERYTHING_THOROUGH, fresh=FRESH_THOROUGH)
+    return Blend(keep=0.3, everything=EVERYTHING_THOROUGH, fresh=FRESH_THOROUGH, plans=plans)
 
 
 def run_blends(one: Split, lessons: Lessons, months: int, say: Callable[[str], None]) -> list[BlendRun]:
-    """Learn from up to `months` mornings, the last one a month before the window's cut, and rank: as thoroughly
-    as helps, and with the few months, customers and rounds that a build has the time for."""
+    """Learn from mornings `STEP` days apart in up to `months` months, the last one a month before the window's
+    cut, and rank: as thoroughly as helps, and with the few months, customers and rounds that a build has the time
+    for."""
     first = int(one.history.day.min())
-    cuts = [one.cut - HORIZON * back for back in range(months, 0, -1)]
+    cuts = [one.cut - back for back in range(HORIZON * months, HORIZON - 1, -STEP)]
     cuts = [cut for cut in cuts if cut - first >= 2 * HORIZON]
     seen: list[Examples] = []
     for cut in cuts:
         say(f"  what was known {one.cut - cut} days before")
         seen.append(lessons.of(cut))
-    few = cuts[-WINDOWS:]
+    monthly = [cut for cut in cuts if (one.cut - cut) % HORIZON == 0]
+    few = monthly[-WINDOWS:]
     people = one.history.shape[0]
-    built = [
-        examples.some(learners(people, cut), Blend().keep / thorough().keep)
-        for cut, examples in zip(few, seen[-WINDOWS:], strict=True)
-    ]
+    built = [lessons.of(cut).some(learners(people, cut), Blend().keep / thorough().keep) for cut in few]
     begun = perf_counter()
     components = Components().fit(one.history)
     fitted = perf_counter() - begun
@@ -114,10 +114,16 @@ def run_blends(one: Split, lessons: Lessons, months: int, say: Callable[[str], N
     candidates = components.candidates()
     described = perf_counter() - begun
     runs = []
-    for name, blend, learned, mornings in ((BLEND, thorough(), seen, cuts), (AS_BUILT, Blend(), built, few)):
+    blends = [
+        (BLEND, thorough(), [lessons.of(cut) for cut in monthly], cuts),
+        (AS_BUILT, Blend(plans=False), built, few),
+    ]
+    if one.history.promoted is not None and one.history.promoted.planned:
+        blends.append((WITH_PLANS, thorough(plans=True), blends[0][2], cuts))
+    for name, blend, learned, mornings in blends:
         say(f"  learning: {name}")
         begun = perf_counter()
-        blend.fit(learned)
+        blend.fit(learned, seen if mornings is cuts else None)
         took = perf_counter() - begun + fitted + sum(lessons.seconds[cut] for cut in mornings)
         runs.append(_ranked(name, blend, components, candidates, took, described))
     return runs

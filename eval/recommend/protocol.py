@@ -9,7 +9,7 @@ bought in training, in the lists and in the targets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -85,12 +85,14 @@ class Measured:
 
 
 def read(store: Path) -> History:
-    """The purchases of a shop's store, without what the protocol leaves out. Raises BadInput."""
+    """The purchases of a shop's store, without what the protocol leaves out, and its promotions, those after a
+    window's cut too: they stand for what the shop has planned. Raises BadInput."""
     if not store.is_file():
         raise BadInput(f"{store} does not exist; bring data in first: `shopkeeper data SOURCE`")
     with duckdb.connect() as con:
         con.execute(f"ATTACH '{str(store).replace(chr(39), chr(39) * 2)}' AS shop (READ_ONLY)")
         con.execute("CREATE VIEW products AS FROM shop.products")
+        con.execute("CREATE VIEW promotions AS FROM shop.promotions")
         con.execute(
             "CREATE VIEW events AS SELECT e.* FROM shop.events e LEFT JOIN shop.products p USING (product_id)"
             f" WHERE NOT ({_LEFT_OUT})"
@@ -98,6 +100,8 @@ def read(store: Path) -> History:
         history = read_history(con, RESTRICTED)
     if not len(history.day) or history.cut - int(history.day.min()) < 4 * HORIZON:
         raise BadInput(f"{store} holds less than four months of purchases; too little to hold a month out")
+    if history.promoted is not None and history.promoted.reaches(history.cut - HORIZON):
+        return replace(history, promoted=replace(history.promoted, planned=True))
     return history
 
 
