@@ -280,7 +280,7 @@ def _profile(args: argparse.Namespace, settings: Settings) -> int:
         shop.close()
     if args.html:
         try:
-            Path(args.html).write_text(page.render_page(found), encoding="utf-8")
+            Path(args.html).write_text(page.render_page(found, args.language), encoding="utf-8")
         except OSError as error:
             raise UsageError(f"{args.html} cannot be written: {error}") from error
     if args.json:

@@ -151,6 +151,8 @@ def test_predictions_are_those_of_the_build_and_said_as_estimates():
     assert page.percent(row[3]) in document.render_text(found).split("No order within 60 days")[1]
     without = found | {"predictions": None}
     assert "Estimates from" not in page.render_page(without)
+    assert 'id="en" checked' in shown
+    assert 'id="zh" checked' in page.render_page(found, "zh")
     Draft202012Validator(document.schema()).validate(json.loads(json.dumps(without)))
 
 

@@ -48,7 +48,7 @@ SOURCES = {
 }
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>{title}</title><style>
 :root {{ color-scheme: light dark; --line: #8885; --ink: #2f5d8a }}
@@ -64,18 +64,19 @@ ul {{ list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .4rem }
 li {{ border: 1px solid var(--line); border-radius: 1rem; padding: .15rem .7rem }} li small {{ opacity: .75; margin-left: .4rem }}
 svg {{ width: 100%; height: 9rem }} rect {{ fill: var(--ink) }} text {{ font-size: 9px; fill: currentColor }}
 </style></head><body>
-<input type="radio" name="language" id="en" checked><input type="radio" name="language" id="zh">
+<input type="radio" name="language" id="en"{en}><input type="radio" name="language" id="zh"{zh}>
 <nav><label for="en">English</label><label for="zh">中文</label></nav>
 {sections}
 </body></html>
 """
 
 
-def render_page(doc: dict[str, Any]) -> str:
-    """The whole page; it loads nothing and runs nothing."""
+def render_page(doc: dict[str, Any], language: str = "en") -> str:
+    """The whole page, which shows `language` ("en" or "zh") first; it loads nothing and runs nothing."""
     title = f"{doc['shop']['name']} – {doc['customer_id']}"
-    sections = "\n".join(_section(doc, language) for language in ("en", "zh"))
-    return _PAGE.format(title=_safe(title), sections=sections)
+    sections = "\n".join(_section(doc, each) for each in ("en", "zh"))
+    first = {each: " checked" if each == language else "" for each in ("en", "zh")}
+    return _PAGE.format(title=_safe(title), sections=sections, language=language, **first)
 
 
 def _section(doc: dict[str, Any], language: str) -> str:
