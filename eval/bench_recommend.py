@@ -147,6 +147,7 @@ def _row(
     if took.one_ms is not None:
         row["one_customer_ms"] = took.one_ms
     row["customers"] = int(np.isfinite(measured.ndcg).sum())
+    _say(f"  {task}, {name}: NDCG@10 {ndcg:.4f}")
     return row, measured.ndcg
 
 
