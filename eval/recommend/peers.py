@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Self, cast
@@ -33,8 +34,10 @@ class Implicit(Recommender):
         self.bought = history.weights(None).tocsr(copy=True)
         self.bought.sum_duplicates()
         self.bought.data = np.log1p(self.bought.data)
-        self.model = self.make()
-        with threadpool_limits(1, "blas"):
+        with threadpool_limits(1, "blas"), warnings.catch_warnings():
+            # It warns of conversions of its own, and of threads that are limited here.
+            warnings.simplefilter("ignore")
+            self.model = self.make()
             self.model.fit(self.bought, show_progress=False)
         return self
 
