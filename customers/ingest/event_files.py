@@ -84,7 +84,7 @@ def prepare(store: EventStore, source: str, raw: Raw, entry: FileMapping, timezo
     """Turn a file that was read into values; every row of it is looked at, so that a broken file shows."""
     if raw.in_file and raw.rows > HELD and streams(raw.table, entry):
         known = look_through(raw, entry)
-        tidy = values(store, fields(raw.table, entry, known.careful), entry, timezone, known)
+        tidy = store.view(values(store, fields(raw.table, entry, known.careful), entry, timezone, known))
         return EventFile(source, entry, tidy, raw.rows, held=False, every=known.every)
     texts = store.hold(fields(raw.table, entry))
     rows = store.hold(values(store, texts, entry, timezone))
@@ -104,7 +104,7 @@ def load(
     printed = with_print(file.rows, own, file.every)
     seen = look(store, printed, file.count)
     rows = with_id(file.rows, own, file.every)
-    rows = store.hold(rows) if file.held else rows
+    rows = store.hold(rows) if file.held else store.view(rows)
     rows = _apart(store, rows, file.source) if own else rows
     later = duplicates(store, printed, seen.again, own, file.every)
     marked, rules = _marked(store, rows, later, file, seen)

@@ -39,6 +39,12 @@ def hashed(value) -> dt.uint64:  # type: ignore[empty-body]
     ...
 
 
+@ibis.udf.scalar.builtin(name="hash")
+def hashed_moment(customer_id, ts) -> dt.uint64:  # type: ignore[empty-body]
+    """As `hashed`, of who and when."""
+    ...
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What one look found.

@@ -20,6 +20,13 @@ from customers.stores.events import Column, EventStore, Table
 
 _LOOK = VISIT[:3]
 
+
+@ibis.udf.agg.builtin(name="mad")
+def _mad(value: float) -> float:  # type: ignore[empty-body]
+    """The median of the distances to the median."""
+    ...
+
+
 # A price is compared with its product's where this many lines tell it; its deviation is never taken
 # below a half, so that an amount is absurd at 25 times the usual price at the least. Where fewer
 # lines tell it, what the store or the row itself says is the price may be off by much more.
@@ -80,12 +87,12 @@ def _prices(store: EventStore, rows: Table, sales: int) -> Table:
     )
     ground = sold.select(priced_id="product_id", log_price=(sold.amount / sold.quantity).log())
     ground = store.hold(ground.sample(_SAMPLE / sales, seed=1) if sales > _SAMPLE else ground)
-    centre = ground.group_by("priced_id").agg(centre=ground.log_price.median(), lines=ground.count())
-    around = ground.join(centre.filter(centre.lines >= _PRICE_LINES), "priced_id")
-    deviation = (around.log_price - around.centre).abs().median() * 1.4826
-    usual = around.group_by("priced_id").agg(
-        price_centre=around.centre.max(), price_spread=ibis.greatest(deviation, _PRICE_SPREAD)
+    told = ground.group_by("priced_id").agg(
+        price_centre=ground.log_price.median(), off=_mad(ground.log_price), lines=ground.count()
     )
+    told = told.filter(told.lines >= _PRICE_LINES)
+    spread = ibis.greatest(told.off * 1.4826, _PRICE_SPREAD)
+    usual = told.select("priced_id", "price_centre", price_spread=spread)
     held = store.hold(usual)
     store.release(ground)
     return held

@@ -102,6 +102,13 @@ class EventStore:
         """Compute an expression once and keep it for this connection only (spilled when large)."""
         return self.backend.create_table(f"held_{uuid.uuid4().hex}", rows, temp=True)
 
+    def view(self, rows: Table) -> Table:
+        """Give an expression a name for this connection: its rows are computed anew wherever they are
+        asked for, but what is built on it is put into SQL without it."""
+        name = f"view_{uuid.uuid4().hex}"
+        self.backend.con.execute(f'CREATE TEMP VIEW "{name}" AS {self.backend.compile(rows)}')
+        return self.backend.table(name, database=("temp", "main"))
+
     def hold_query(self, query: str) -> Table:
         """As `hold`, of a query in SQL."""
         name = f"held_{uuid.uuid4().hex}"
