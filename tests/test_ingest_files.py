@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import tempfile
 from datetime import datetime
@@ -17,10 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customers.errors import BadInput
-from customers.ingest import files, parsing
+from customers.ingest import files, parsing, reading
+from customers.ingest.line_ends import Ends, unified
 from customers.ingest.mapping import FileMapping, Mapping, guess_mapping
 from customers.ingest.quality import render_markdown, sources
 from customers.schema import TABLES
+from customers.stores import events as store_files
 from customers.stores.events import open_store
 
 DATA = Path(__file__).parent / "data"
@@ -257,3 +260,53 @@ def test_no_row_is_lost(rows: list[tuple[str, ...]]):
     assert source.read == len(rows) + 1
     assert (source.kept, source.dropped) == counts[0]
     assert source.kept + source.dropped == source.read
+
+
+breaking = st.text(st.sampled_from('a,"\r\n中'), max_size=6)
+endings = st.sampled_from(["\r\n", "\n", "\r"])
+
+
+def as_csv(rows: list[tuple[str, ...]], ends: list[str]) -> str:
+    quoted = [
+        ['"' + cell.replace('"', '""') + '"' if {*cell} & {*',"\r\n'} else cell for cell in row]
+        for row in rows
+    ]
+    return "".join(",".join(row) + end for row, end in zip(quoted, ends, strict=True))
+
+
+@given(st.lists(st.tuples(st.tuples(breaking, breaking), endings), min_size=1, max_size=8), st.integers(1, 9))
+def test_lines_end_in_one_way_and_fields_keep_their_own_breaks(drawn: list[tuple], piece: int):
+    rows, ends = [row for row, _ in drawn], [end for _, end in drawn]
+    text = as_csv(rows, ends)
+    assert "".join(unified(io.StringIO(text, newline=""), ",")) == as_csv(rows, ["\n"] * len(rows))
+    told = Ends()
+    for at in range(0, len(text.encode()), piece):
+        told.see(text.encode()[at : at + piece])
+    assert told.mixed or len({*ends}) == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_a_file_whose_lines_end_in_three_ways_loads_whole(encoding: str, tmp_path: Path):
+    rows = [("n", "text"), *((str(n), f'say "{n}",\r\n好\n再见\r') for n in range(1, 7))]
+    texts = [json.dumps({"n": n, "text": text}) for n, text in rows[1:]]
+    ends = ["\n", "\r\n", "\r", "\r\n", "\n", "\r", "\r\n"]
+    (tmp_path / "rows.csv").write_text(as_csv(rows, ends), encoding, newline="")
+    lines = "".join(text + end for text, end in zip(texts, ends, strict=False))
+    (tmp_path / "rows.jsonl").write_text(lines, encoding, newline="")
+    with store_files.create(tmp_path / "shop.duckdb") as store:
+        for name in ("rows.csv", "rows.jsonl"):
+            raw = reading.read(store, tmp_path / name, tmp_path / "scratch", ["n", "text"])
+            found = raw.table.order_by("row_n").select("n", "text").to_pyarrow().to_pylist()
+            assert [tuple(row.values()) for row in found] == rows[1:]
+            assert raw.malformed == []
+
+
+def test_a_quote_that_is_never_closed_takes_no_row_before_it_along(tmp_path: Path):
+    good = "c1,2024-05-01 09:00,p1,1,2.00\r\nc2,2024-05-02 09:00,p1,1,2.00\n"
+    path = tmp_path / "orders.csv"
+    path.write_text(
+        "customer_id,order date,sku,qty,amount\n" + good + 'c3,"2024-05-03 09:00,p1,1,2.00\n', newline=""
+    )
+    out = ingest([path], tmp_path / "shop.duckdb")
+    assert ask(out, "SELECT customer_id FROM events ORDER BY 1") == [("c1",), ("c2",)]
+    assert ask(out, "SELECT rule FROM rejected") == [("malformed_line",)]

@@ -10,6 +10,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +21,7 @@ import pyarrow.parquet as pq
 
 from customers.errors import BadInput
 from customers.ingest import parsing
+from customers.ingest.line_ends import Ends, unified
 from customers.stores.events import EventStore, Table
 
 FORMATS = {
@@ -104,18 +106,32 @@ def _check_columns(found: Sample) -> None:
 
 def encoding(path: Path) -> str:
     """Return "utf-8-sig" (with or without the mark) or "gb18030", whichever the whole file fits."""
+    return _written(path)[0]
+
+
+def _written(path: Path) -> tuple[str, bool]:
+    """A text file's encoding, and whether its lines end in more than one way."""
+    try:
+        there = path.stat()
+        return _looked_at(path, there.st_size, there.st_mtime_ns)
+    except (OSError, EOFError) as error:
+        raise BadInput(f"{path}: cannot be read ({error}); check that the file is whole") from error
+
+
+@lru_cache(maxsize=64)
+def _looked_at(path: Path, size: int, mtime_ns: int) -> tuple[str, bool]:
+    """As `_written`; a file that has not changed since is not looked at again."""
     for candidate in ENCODINGS:
-        decoder = codecs.getincrementaldecoder(candidate)()
+        decoder, ends = codecs.getincrementaldecoder(candidate)(), Ends()
         try:
             with _bytes(path) as file:
                 while chunk := file.read(_CHUNK):
                     decoder.decode(chunk)
+                    ends.see(chunk)
                 decoder.decode(b"", final=True)
-            return candidate
+            return candidate, ends.mixed
         except UnicodeDecodeError:
             continue
-        except (OSError, EOFError) as error:
-            raise BadInput(f"{path}: cannot be read ({error}); check that the file is whole") from error
     raise BadInput(f"{path}: is neither UTF-8 nor GB18030 text; save it as UTF-8 and try again")
 
 
@@ -259,16 +275,16 @@ class Raw:
 def read(store: EventStore, path: Path, scratch: Path, columns: Sequence[str]) -> Raw:
     """Return a file's columns, and its malformed lines.
 
-    A file in another encoding is first turned into UTF-8 in the directory `scratch`. Raises
-    BadInput where the file as a whole cannot be read.
+    A text in another encoding, or whose lines end now in one way and now in another, is first
+    written again in the directory `scratch`. Raises BadInput where the file as a whole cannot be read.
     """
     kind = file_format(path)
     source = str(path)
-    if kind != "parquet" and encoding(path) != "utf-8-sig":
-        source = str(_as_utf8(path, scratch))
+    if kind != "parquet" and _written(path) != ("utf-8-sig", False):
+        source = str(_plainly(path, scratch, delimiter(path) if kind == "csv" else None))
     try:
         if kind == "csv":
-            return _read_csv(store, source, delimiter(path))
+            return _read_csv(store, source, path)
         if kind == "jsonl":
             return _read_jsonl(store, source, list(dict.fromkeys(columns)))
         return _read_parquet(store, source, list(dict.fromkeys(columns)))
@@ -277,23 +293,36 @@ def read(store: EventStore, path: Path, scratch: Path, columns: Sequence[str]) -
         raise BadInput(f"{path}: cannot be read as {kind} ({reason}); mend the file") from error
 
 
-def _as_utf8(path: Path, scratch: Path) -> Path:
+def _plainly(path: Path, scratch: Path, mark: str | None) -> Path:
+    """The text in UTF-8, its lines ending in one way; `mark` separates the columns of a CSV file."""
     scratch.mkdir(parents=True, exist_ok=True)
     target = scratch / f"{path.name.removesuffix('.gz')}.{len(list(scratch.iterdir()))}"
+    mixed = _written(path)[1]
     with _lines(path) as file, target.open("w", encoding="utf-8", newline="") as out:
-        while text := file.read(_CHUNK):
-            out.write(text)
+        out.writelines(unified(file, mark) if mixed else iter(lambda: file.read(_CHUNK), ""))
     return target
 
 
-def _read_csv(store: EventStore, source: str, mark: str) -> Raw:
+def _read_csv(store: EventStore, source: str, path: Path) -> Raw:
+    """DuckDB's own look at the first rows fails where a quote among them is never closed; the header
+    tells the columns then."""
+    told = ", ".join(
+        f"'{column.replace(chr(39), chr(39) * 2)}': 'VARCHAR'" for column in sample(path).columns
+    )
+    try:
+        return _split(store, source, path, "all_varchar=true, auto_detect=true, sample_size=1000")
+    except duckdb.Error:
+        return _split(store, source, path, f"columns={{{told}}}, auto_detect=false")
+
+
+def _split(store: EventStore, source: str, path: Path, how: str) -> Raw:
     reader = (
-        "SELECT * FROM read_csv(?, header=true, all_varchar=true, delim=?, quote='\"', escape='\"', "
-        "store_rejects=true, rejects_limit=0, null_padding=false, auto_detect=true, sample_size=1000, skip=0)"
+        "SELECT * FROM read_csv(?, header=true, delim=?, quote='\"', escape='\"', store_rejects=true, "
+        f"rejects_limit=0, null_padding=false, skip=0, {how})"
     )
     con = store.backend.con
     try:
-        table = _hold(store, reader, [source, mark])
+        table = _hold(store, reader, [source, delimiter(path)])
         lines = con.execute("SELECT DISTINCT line, csv_line FROM reject_errors ORDER BY line").fetchall()
     finally:
         _forget_rejects(store)
