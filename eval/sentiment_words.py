@@ -6,7 +6,13 @@ The lists are stronger than a textbook's: some 40 words of each kind, written fo
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from customers.errors import BadInput
 from customers.features.sentiment.reading import Language
 
 _GOOD: dict[Language, tuple[str, ...]] = {
@@ -51,3 +57,40 @@ def good_or_bad(text: str, language: Language) -> float:
     """1 where the text holds "good" (好), -1 where it holds "bad" (坏), 0 where it holds both or neither."""
     good, bad = (word in text.lower() for word in _PAIR[language])
     return float(good) - float(bad)
+
+
+def read_words(path: Path) -> set[str]:
+    """The Chinese words of a published list, one a line, in UTF-8 or GB18030; lines that are none are passed over.
+    Raises BadInput where the file cannot be read or holds none."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror}); give a list of words") from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("gb18030", "replace")
+    words = {line.strip() for line in text.splitlines()}
+    found = {word for word in words if re.fullmatch(r"[\u4e00-\u9fff]+", word)}
+    if not found:
+        raise BadInput(f"{path}: holds no Chinese word; give a list with one a line")
+    return found
+
+
+def listed(texts: Sequence[str], good: set[str], bad: set[str]) -> NDArray[np.float64]:
+    """As `counted`, of Chinese texts by two published lists, shape (texts,): where several of their words begin at
+    a place the longest counts; words of both lists count for neither."""
+    both = good & bad
+    begin: dict[str, list[str]] = {}
+    for word in sorted((good | bad) - both, key=lambda word: (-len(word), word)):
+        begin.setdefault(word[0], []).append(word)
+    scores = np.zeros(len(texts))
+    for place, text in enumerate(texts):
+        at, tally = 0, [0, 0]
+        while at < len(text):
+            word = next((w for w in begin.get(text[at], ()) if text.startswith(w, at)), None)
+            if word is not None:
+                tally[word in bad] += 1
+            at += len(word or " ")
+        scores[place] = (tally[0] - tally[1]) / max(sum(tally), 1)
+    return scores

@@ -29,7 +29,7 @@ from customers.features.sentiment.tables import rated, review_sentiment, score_r
 from customers.features.sentiment.train import SETTINGS, main, train
 from customers.profiles.workspace import Workspace
 from eval import bench_sentiment
-from eval.sentiment_words import counted
+from eval.sentiment_words import counted, listed, read_words
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -307,6 +307,18 @@ def test_words_of_the_textbook_are_counted_without_negation():
     assert counted("not good", "en") == 1
     assert counted("一点也不满意", "zh") == 0  # both "满意" and "不满" are found
     assert counted("nothing here", "en") == 0
+
+
+def test_published_lists_are_counted_by_their_longest_words(tmp_path):
+    (tmp_path / "good.txt").write_text("正面 2\n好\n不错\n一般\n", encoding="gb18030")
+    (tmp_path / "bad.txt").write_text("\ufeff错\n一般\n不好用\n", encoding="utf-8")
+    good, bad = (read_words(tmp_path / f"{name}.txt") for name in ("good", "bad"))
+    assert (good, bad) == ({"好", "不错", "一般"}, {"错", "一般", "不好用"})
+    assert listed(["不错，好", "不好用", "错，好，好", "一般", ""], good, bad).tolist() == pytest.approx(
+        [1, -1, 1 / 3, 0, 0]
+    )
+    with pytest.raises(BadInput, match="no Chinese word"):
+        read_words(_write(tmp_path / "none.csv", [{"a": "b"}]))
 
 
 # a shop's tables ----------------------------------------------------------------------------------
