@@ -32,6 +32,11 @@ class ShopInfo:
     events: int
     simulated: int = 0
 
+    @property
+    def filled(self) -> bool:
+        """Whether a simulator made some of the events but not all: those of kinds that the shop lacks."""
+        return 0 < self.simulated != self.events
+
 
 @dataclass(frozen=True, slots=True)
 class CategoryTaste:

@@ -204,5 +204,7 @@ def test_simulated_events_are_counted_apart(shop, tmp_path):
     try:
         assert (filled.info.simulated, filled.info.events) == (1, shop.info.events)
         assert shop.info.simulated == 0
+        assert filled.info.filled
+        assert not shop.info.filled
     finally:
         filled.close()

@@ -16,6 +16,7 @@ from sklearn.metrics import adjusted_rand_score
 import cli
 from customers.errors import BadInput, NotBuilt
 from customers.pipeline import STORE
+from customers.profiles.label_counts import OPINIONS, SEARCHED
 from customers.simulate import events_parquet
 from customers.simulate.fill import fill
 from customers.simulate.shop import Asked, simulate
@@ -291,7 +292,11 @@ def test_fill_adds_marked_events_only_and_replaces_its_own(tmp_path, capsys):
     assert "simulated events" in capsys.readouterr().out
     with duckdb.connect(str(store), read_only=True) as con:
         again: Any = con.execute("SELECT * FROM events WHERE kind <> 'purchase' ORDER BY event_id").df()
+        con.execute("CREATE TEMP TABLE customer_summary AS SELECT DISTINCT customer_id FROM events")
+        said = [label for sql in (SEARCHED, OPINIONS) for label in con.execute(sql).fetchall()]
     pd.testing.assert_frame_equal(again, simulated)
+    assert {label[1].split(":")[0] for label in said} == {"need", "likes", "dislikes"}
+    assert all(en.endswith(" (simulated)") and zh.endswith("（模拟）") for _, _, en, zh, *_ in said)
 
 
 def test_fill_leaves_kinds_alone_that_the_shop_has_itself(tmp_path):

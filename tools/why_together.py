@@ -28,7 +28,8 @@ def explain(shop: Shop, kind: str, first: str, second: str) -> ToolResult:
     if not why.evidence:
         raise CannotDo(both(en=f"Nobody bought both {a.en} and {b.en}, and nothing else ties them.",
                             zh=f"没有顾客同时买过{a.zh}和{b.zh}，也没有其他关联。"))  # fmt: skip
-    facts = [_fact(kind, second, ends, evidence, why) for evidence in why.evidence]
+    made = shop.info.filled
+    facts = [_fact(kind, second, ends, evidence, why, made) for evidence in why.evidence]
     facts.sort(key=lambda fact: fact.quoted)  # what customers wrote comes last
     return ToolResult(
         tuple(facts),
@@ -43,9 +44,14 @@ def _called(shop: Shop, kind: str, key: str) -> names.Called:
     return names.product(shop, key) if kind == "product" else names.category(shop, key)
 
 
-def _fact(kind: str, key: str, ends: tuple[names.Called, names.Called], evidence: Evidence, why: Why) -> Fact:
+def _fact(
+    kind: str, key: str, ends: tuple[names.Called, names.Called], evidence: Evidence, why: Why, made: bool
+) -> Fact:
+    """`made`: searches were made up for a shop that has none."""
     a, b = ends
     third = names.called(evidence.name) if evidence.name else None
+    if third and made and evidence.kind == "need":
+        third = names.Called(f"{third.en} (simulated)", f"{third.zh}（模拟）")
     predicate, sentence = _SENTENCES[evidence.kind]
     if evidence.kind == "next" and evidence.key == key:
         a, b = b, a

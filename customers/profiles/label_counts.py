@@ -60,25 +60,34 @@ INTERESTS = """
         coalesce(name_en, category) AS name_en, coalesce(name_zh, name_en, category) AS name_zh
     FROM customer_categories JOIN c USING (category) LEFT JOIN names ON kind = 'category' AND key = category"""
 
+# What was made up for a shop that has no searches or reviews of its own (`customers.simulate.fill`) says so.
+_MADE = "bool_or(event_id LIKE 'simulated:%')"
+_SAID_EN, _SAID_ZH = (
+    "CASE WHEN made THEN ' (simulated)' ELSE '' END",
+    "CASE WHEN made THEN '（模拟）' ELSE '' END",
+)
+
 # A text that few customers wrote is no label: it could tell who they are.
 SEARCHED = f"""
-    WITH s AS (SELECT customer_id, {SPELT.format(text="text")} AS need, count(*) AS n FROM events
+    WITH s AS (SELECT customer_id, {SPELT.format(text="text")} AS need, count(*) AS n, {_MADE} AS made FROM events
             WHERE kind = 'search' AND text IS NOT NULL GROUP BY 1, 2),
         common AS (SELECT need FROM s WHERE need <> '' GROUP BY need HAVING count(*) >= {LEAST_CUSTOMERS})
-    SELECT customer_id, 'need:' || need AS key, need AS name_en, need AS name_zh, n AS value, 1.0 AS confidence
+    SELECT customer_id, 'need:' || need AS key, need || {_SAID_EN} AS name_en, need || {_SAID_ZH} AS name_zh,
+        n AS value, 1.0 AS confidence
     FROM s JOIN common USING (need) JOIN customer_summary USING (customer_id) WHERE n >= 2
     QUALIFY row_number() OVER (PARTITION BY customer_id ORDER BY n DESC, need) <= 3"""
 
 # Four stars and more speak for it, two and fewer against; the confidence is that of the rule of
 # succession, (those that agree + 1) / (all + 2).
-OPINIONS = """
-    WITH r AS (SELECT e.customer_id, p.category, avg(e.rating) AS value, count(*) AS n,
+OPINIONS = f"""
+    WITH r AS (SELECT e.customer_id, p.category, avg(e.rating) AS value, count(*) AS n, {_MADE} AS made,
             count(*) FILTER (e.rating >= 4) AS good, count(*) FILTER (e.rating <= 2) AS bad
         FROM events e JOIN products p USING (product_id) JOIN customer_summary s USING (customer_id)
         WHERE e.kind = 'review' AND e.rating IS NOT NULL AND p.category IS NOT NULL GROUP BY ALL)
     SELECT customer_id, CASE WHEN value >= 4 THEN 'likes:' ELSE 'dislikes:' END || category AS key,
-        CASE WHEN value >= 4 THEN 'Likes ' ELSE 'Dislikes ' END || coalesce(name_en, category) AS name_en,
-        CASE WHEN value >= 4 THEN '喜欢' ELSE '不喜欢' END || coalesce(name_zh, name_en, category) AS name_zh,
+        CASE WHEN value >= 4 THEN 'Likes ' ELSE 'Dislikes ' END || coalesce(name_en, category) || {_SAID_EN}
+            AS name_en,
+        CASE WHEN value >= 4 THEN '喜欢' ELSE '不喜欢' END || coalesce(name_zh, name_en, category) || {_SAID_ZH} AS name_zh,
         value, (CASE WHEN value >= 4 THEN good ELSE bad END + 1) / (n + 2) AS confidence
     FROM r LEFT JOIN names ON kind = 'category' AND key = category WHERE value >= 4 OR value <= 2
     QUALIFY row_number() OVER (PARTITION BY customer_id, value >= 4 ORDER BY n DESC, category) <= 3"""
