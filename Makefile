@@ -1,4 +1,5 @@
 # make run     everything a newcomer needs, then the page at http://127.0.0.1:7860
+# make demo    the same, with simulated browsing, searches, reviews and questions, marked so, for the sample, which has none
 # make test    the tests
 # make test-vllm  the same contract of serving on vLLM, in an environment of its own (.venv-vllm, 3 GB)
 # make test-spark  the features on a Spark cluster of two workers, equal to DuckDB's (PySpark, 0.5 GB; needs Java 17)
@@ -27,10 +28,13 @@ ifdef PIP_EXTRA_INDEX_URL
 export UV_INDEX ?= $(PIP_EXTRA_INDEX_URL)
 endif
 
-.PHONY: run test test-vllm vllm test-spark spark test-deep deep check format clean
+.PHONY: run demo test test-vllm vllm test-spark spark test-deep deep check format clean
 
 run: $(VENV)/.installed
 	@$(BIN)/shopkeeper run
+
+demo: $(VENV)/.installed
+	@$(BIN)/shopkeeper run --fill
 
 # Two at a time, each file's tests together: much of their time is waiting for servers and browsers.
 test: $(VENV)/.installed-dev

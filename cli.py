@@ -21,7 +21,7 @@ import cli_desk
 import cli_knowledge
 import cli_serve
 from cli_common import SAMPLE, Bar, UsageError, say
-from cli_data import add_commands, ingest_sample
+from cli_data import add_commands, fill_kinds, ingest_sample
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -79,18 +79,25 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
 
     if not settings.llm_url:
         ensure_model(settings.llm_model, settings.cache)
-    _ensure_built(settings)
+    _ensure_data(settings)
+    if args.fill:
+        fill_kinds(settings, again=False)
+    _build_shop(settings, force=False)
     _ui(args, settings)
 
 
 def _ensure_built(settings: Settings) -> None:
+    _ensure_data(settings)
+    _build_shop(settings, force=False)
+
+
+def _ensure_data(settings: Settings) -> None:
     from customers import pipeline
 
     if not (settings.shop / pipeline.STORE).is_file():
         if settings.shop.name != SAMPLE:
             raise UsageError(f"{settings.shop} holds no data: bring it in with `shopkeeper data SOURCE`")
         ingest_sample(settings)
-    _build_shop(settings, force=False)
 
 
 def _build_shop(settings: Settings, force: bool) -> Path:
@@ -383,6 +390,10 @@ def _parser() -> argparse.ArgumentParser:
         page = command(name, _run if name == "run" else _ui, words, model=True)
         page.add_argument("--port", type=int, help="default 7860")
         page.add_argument("--no-browser", action="store_true", help="do not open a browser")
+        if name == "run":
+            page.add_argument(
+                "--fill", action="store_true", help="with simulated events of the kinds it lacks"
+            )
     add_commands(command)
     cli_campaign.add_commands(command)
     build = command("build", _build, "build the profiles, segments, models and recommenders")

@@ -129,18 +129,26 @@ def _confirmed(mapping: Any, yes: bool, as_before: Collection[str] = ()) -> bool
     return False
 
 
+def fill_kinds(settings: Settings, seed: int = 1, again: bool = True) -> None:
+    """Add simulated events of the kinds that the shop lacks; `again`: also where that was done before."""
+    from customers import pipeline
+    from customers.simulate.fill import fill, is_filled
+
+    store = settings.shop / pipeline.STORE
+    if not again and is_filled(store):
+        return
+    with Bar() as bar:
+        added = fill(store, seed, bar)
+    for kind, rows in added.items():
+        print(f"{kind}: {rows:,} simulated events")
+
+
 def _simulate(args: argparse.Namespace, settings: Settings) -> int:
     """A shop with planted truth as plain files, or the kinds of event that a shop's data lacks."""
     if args.fill == bool(args.folder):
         raise UsageError("say either a folder to write a simulated shop to, or --fill to add to --shop")
     if args.fill:
-        from customers import pipeline
-        from customers.simulate.fill import fill
-
-        with Bar() as bar:
-            added = fill(settings.shop / pipeline.STORE, args.seed, bar)
-        for kind, rows in added.items():
-            print(f"{kind}: {rows:,} simulated events")
+        fill_kinds(settings, args.seed)
         say(f"SIMULATED events are in {settings.shop}. Next: shopkeeper build --shop {settings.shop}")
         return 0
     from customers.simulate.shop import NAME, Asked, simulate

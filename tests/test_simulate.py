@@ -18,7 +18,7 @@ from customers.errors import BadInput, NotBuilt
 from customers.pipeline import STORE
 from customers.profiles.label_counts import OPINIONS, SEARCHED
 from customers.simulate import events_parquet
-from customers.simulate.fill import fill
+from customers.simulate.fill import fill, is_filled
 from customers.simulate.shop import Asked, simulate
 from customers.simulate.texts import level_of, phrases, questions
 
@@ -272,7 +272,9 @@ def test_fill_adds_marked_events_only_and_replaces_its_own(tmp_path, capsys):
     query = "SELECT * FROM events WHERE kind = 'purchase' ORDER BY event_id"
     with duckdb.connect(str(store), read_only=True) as con:
         before = con.execute(query).fetchall()
+    assert not is_filled(store)
     added = fill(store, seed=1)
+    assert is_filled(store)
     assert set(added) == {"browse", "search", "review", "inquiry"}
     with duckdb.connect(str(store), read_only=True) as con:
         assert con.execute(query).fetchall() == before

@@ -58,6 +58,16 @@ def fill(path: Path, seed: int = 1, progress: Progress | None = None) -> dict[st
     return added
 
 
+def is_filled(path: Path) -> bool:
+    """Whether the store has events that `fill` added. Raises NotBuilt where there is none."""
+    store = events.open_store(path)
+    try:
+        query = "SELECT count(*) FROM (SELECT 1 FROM events WHERE source = ? LIMIT 1)"
+        return bool(store.backend.con.execute(query, [SOURCE]).fetchall()[0][0])
+    finally:
+        store.close()
+
+
 def _append(store: EventStore, kind: EventKind, rows: Frame) -> int:
     """Put rows in order of time, with ids and marks, into the store; times beyond the shop's last
     day are left out."""
