@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from agent import brief as briefs
+from agent import policy, sentences
 from agent.brief import Brief, Mood, Tried
 from agent.desk_facts import Known, gather
 from agent.events import Language
@@ -14,6 +15,10 @@ from customers.knowledge.templates import fill
 from customers.shop import Shop
 
 _SHOUTED = 3
+PERSON = "talk_to_human"
+"""The intent of whoever wants a person."""
+POLITE = frozenset({"greeting", "thanks"})
+"""Intents whose replies may be said again."""
 NO_DOUBT = 0.85
 """The confidence from which staff is told what the shop says, where nothing else answers."""
 
@@ -31,24 +36,39 @@ def brief(
     if knowledge is None:
         card = briefs.card(shop, customer) if customer is not None else ()
         return Brief(question, card, mood=mood(question), before=before)
-    asked = knowledge.recognise(question, language)
-    return of_inquiry(
-        shop, knowledge, asked, gather(shop, knowledge, asked, customer), customer, before=before
-    )
+    asked = matter(knowledge, knowledge.recognise(question, language), [before])
+    known = gather(shop, knowledge, asked, customer)
+    return of_inquiry(shop, knowledge, asked, known, customer, wrote=question, before=before)
+
+
+def matter(knowledge: KnowledgeBase, asked: Recognised, before: Sequence[str]) -> Recognised:
+    """Return what a message is about; of one that asks for a person, what else it says, else what was asked before.
+
+    before: the customer's earlier questions, the oldest first.
+    """
+    if not policy.asks_for_person(policy.own_words(asked.text)):
+        return asked
+    rest = " ".join(s for s in sentences.split(asked.text) if not policy.asks_for_person(s))
+    for text in filter(str.strip, (rest, *reversed(before))):
+        found = knowledge.recognise(text, asked.language)
+        if found.sure and found.intent not in {PERSON, *POLITE}:
+            return found
+    return asked
 
 
 def of_inquiry(
     shop: Shop, knowledge: KnowledgeBase, asked: Recognised, known: Known, customer: str | None,
-    *, tried: Sequence[Tried] = (), said: str = "", before: str = "",
+    *, wrote: str = "", tried: Sequence[Tried] = (), said: str = "", before: str = "",
 ) -> Brief:  # fmt: skip
-    """Return the brief on an inquiry. said: the reply that suits it, where one was found."""
+    """Return the brief on an inquiry. wrote: the message, where `asked` is only a part of it. said: the reply that
+    suits, where one was found."""
     intent = knowledge.intent(asked.intent) if asked.sure else None
     return Brief(
-        wrote=asked.text,
+        wrote=wrote or asked.text,
         customer=briefs.card(shop, customer) if customer is not None else (),
         wants=intent.title if intent else None,
         tried=tuple(tried),
-        mood=mood(asked.text),
+        mood=mood(wrote or asked.text),
         step=intent.step if intent else None,
         facts=tuple(fact.text for fact in known.facts),
         offer=briefs.offer(shop, customer) if customer is not None and intent and intent.offer else None,
@@ -76,6 +96,8 @@ def _draft(knowledge: KnowledgeBase, asked: Recognised, known: Known, said: str)
         return past[0].entry.inquiry.answer
     if said:
         return said
+    if asked.intent == PERSON:  # that one comes has been said; what to answer, only they know
+        return ""
     filled = (fill(t, known.slots) for t in knowledge.replies(asked)) if asked.sure else ()
     return next((text for text in filled if text), "")
 

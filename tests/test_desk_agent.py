@@ -118,6 +118,30 @@ def test_a_person_can_be_asked_for_at_any_time(desk: DeskAgent, text: str):
     assert reply.brief is not None
 
 
+@pytest.mark.parametrize(("text", "wants", "mood"), [
+    ("The bottle arrived broken and I am really annoyed. Let me talk to a human.", "something came damaged", "upset"),
+    ("送来的瓶子是坏的，我很生气！我要找人工客服。", "收到的商品破损", "愤怒"),
+])  # fmt: skip
+def test_who_asks_for_a_person_is_told_of_with_what_else_they_want(
+    desk: DeskAgent, text: str, wants: str, mood: str
+):
+    reply = desk.answer(text, customer=CUSTOMER, session=f"also {mood}")
+    assert reply.brief is not None
+    note = reply.brief.text("zh" if mood == "愤怒" else "en")
+    for part in (wants, mood, text, *(("回复草稿", "可提供") if mood == "愤怒" else ("Draft reply", "Could be offered"))):
+        assert part in note, note
+
+
+def test_who_asks_for_a_person_is_told_of_with_what_they_asked_before(desk: DeskAgent):
+    desk.answer("When are you open?", customer=CUSTOMER, session="first hours")
+    brief = desk.answer("I want to talk to a human", customer=CUSTOMER, session="first hours").brief
+    assert brief is not None
+    assert "Wants: when the store is open" in brief.text("en")
+    alone = desk.answer("I want to talk to a human", customer=CUSTOMER, session="nothing else").brief
+    assert alone is not None
+    assert ("Wants: to talk to a person" in alone.text("en"), alone.draft) == (True, "")
+
+
 @pytest.mark.parametrize(
     "text", ["Who won the football match last night?", "明天会下雨吗", "write me a poem about the sea"]
 )
