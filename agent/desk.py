@@ -80,9 +80,12 @@ class DeskAgent:
         """Make or read what the first message would wait for."""
         self.knowledge.recognise("-")
 
-    def answer(self, text: str, *, customer: str | None, session: str, assist: bool = False) -> DeskReply:
+    def answer(
+        self, text: str, *, customer: str | None, session: str, assist: bool = False, again: bool = False
+    ) -> DeskReply:
         """Answer a customer's message. customer: the shop's customer who writes, None (or one that the shop does not
         know) where that is not certain: then nothing personal is said. session: the conversation. assist: draft only.
+        again: the latest message is asked once more, since its answer was lost; the lost one counts as never given.
 
         Raises BadInput for an empty message.
         """
@@ -91,6 +94,8 @@ class DeskAgent:
             raise BadInput("the message is empty; there is nothing to answer")
         known = customer if customer is not None and self._shop.has_customer(customer) else None
         before = self.knowledge.store.of(session)
+        if again and before and before[-1].question == question:
+            self.knowledge.store.unsay(before.pop())
         asked = self.knowledge.recognise(question, _language(question, before))
         reply, answer = decide(self._shop, self.knowledge, asked, known, before, assist=assist)
         self.knowledge.store.say(

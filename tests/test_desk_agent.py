@@ -196,6 +196,14 @@ def test_what_was_said_is_not_said_again_but_handed_over(desk: DeskAgent):
     assert desk.answer("thanks", customer=CUSTOMER, session="twice").action == "reply"
 
 
+def test_an_answer_that_was_lost_is_given_again_as_if_it_had_not_been(desk: DeskAgent):
+    first = desk.answer("When are you open?", customer=CUSTOMER, session="lost")
+    assert desk.answer("When are you open?", customer=CUSTOMER, session="lost", again=True) == first
+    assert [s.text for s in desk.knowledge.store.of("lost")] == [first.text]
+    other = desk.answer("Do you sharpen knives?", customer=CUSTOMER, session="lost", again=True)
+    assert [s.text for s in desk.knowledge.store.of("lost")] == [first.text, other.text]
+
+
 def test_what_failed_is_not_repeated_by_a_desk_opened_later(desk: DeskAgent, place: Path):
     """The rating is kept, and moves the reply behind the others; others go on as before."""
     question = "Did my order go through?"

@@ -122,6 +122,8 @@ class Delivery:
         """Return the agent's answer, once it is on disk."""
         event = entry.event
         customer = desk.contacts.customer(desk.adapter.who(event))
+        if not entry.asked:
+            self._queue.asking(entry)
         ready = self._ready(desk, entry, customer)
         self._queue.answered(entry, ready, customer)
         return ready
@@ -131,7 +133,9 @@ class Delivery:
         if not said:
             return unanswerable(said, "no_words")
         try:
-            reply = self._answers.answer(said, customer=customer, session=session(entry), assist=desk.assists)
+            reply = self._answers.answer(
+                said, customer=customer, session=session(entry), assist=desk.assists, again=entry.asked
+            )
             return Ready.of(reply)
         except NotYet:
             raise
