@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from agent import Agent
 from api import errors
+from api.access import AccessTrace, Traced
 from api.ask_routes import ask_router
 from api.bounds import Bounds, Limits
 from api.callers import Callers
@@ -126,6 +127,7 @@ def create_app(
     app.add_middleware(
         Bounds, limits=limits or Limits(body_seconds=body_seconds), own=("/v1/events",)  # type: ignore[arg-type]
     )  # fmt: skip
+    app.add_middleware(Traced, trace=AccessTrace(shop))  # type: ignore[arg-type]
     return app
 
 
