@@ -53,13 +53,14 @@ def open_services(
     user_secret: str | None = None, turns: Turns | None = None,
 ) -> Services:  # fmt: skip
     """Return what the routers of one shop work with. Nothing is opened yet but files as they are needed."""
+    opened = OpenedAgent(opener)
     return Services(
         shop_dir=shop,
         callers=Callers(key, KeyStore(shop / KEYS_FILE), user_secret),
-        opened=OpenedAgent(opener),
+        opened=opened,
         turns=turns or Turns(),
         feedback=FeedbackStore(shop / FEEDBACK_FILE),
-        erased=Erased(shop),
+        erased=Erased(shop, opened.version),
         secret=hashlib.sha256(b"tokens:" + key.encode()).digest(),
     )
 
