@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from agent import brief as briefs
 from agent import policy, sentences
 from agent.brief import Brief, Mood, Tried
@@ -15,6 +16,7 @@ from customers.knowledge.templates import fill
 from customers.shop import Shop
 
 _SHOUTED = 3
+_CLAUSE = re.compile(r"[,;，；]|\b(?:and|but)\b|但是|而且")
 PERSON = "talk_to_human"
 """The intent of whoever wants a person."""
 POLITE = frozenset({"greeting", "thanks"})
@@ -42,18 +44,26 @@ def brief(
 
 
 def matter(knowledge: KnowledgeBase, asked: Recognised, before: Sequence[str]) -> Recognised:
-    """Return what a message is about; of one that asks for a person, what else it says, else what was asked before.
+    """Return what a message is about, for a colleague: where the whole is not recognised, its surest part; where it
+    only asks for a person, what was asked before.
 
     before: the customer's earlier questions, the oldest first.
     """
-    if not policy.asks_for_person(policy.own_words(asked.text)):
+    for_person = policy.asks_for_person(policy.own_words(asked.text))
+    if asked.sure and not for_person:
         return asked
     rest = " ".join(s for s in sentences.split(asked.text) if not policy.asks_for_person(s))
-    for text in filter(str.strip, (rest, *reversed(before))):
-        found = knowledge.recognise(text, asked.language)
-        if found.sure and found.intent not in {PERSON, *POLITE}:
-            return found
-    return asked
+    if rest.strip():
+        parts = [_wanted(knowledge, [part], asked.language) for part in (rest, *_CLAUSE.split(rest))]
+        surest = max((p for p in parts if p), key=lambda p: p.confidence, default=None)
+        return replace(parts[0] or surest, text=rest) if surest else asked
+    return _wanted(knowledge, list(reversed(before)), asked.language) or asked
+
+
+def _wanted(knowledge: KnowledgeBase, texts: Sequence[str], language: Language) -> Recognised | None:
+    """The first of some texts that surely tells what somebody wants of the shop."""
+    found = (knowledge.recognise(text, language) for text in texts if text.strip())
+    return next((f for f in found if f.sure and f.intent not in {PERSON, *POLITE}), None)
 
 
 def of_inquiry(
