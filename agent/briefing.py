@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+
 from agent import brief as briefs
 from agent import policy, sentences
 from agent.brief import Brief, Mood, Tried

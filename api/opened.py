@@ -92,7 +92,9 @@ class OpenedAgent:
             if self._trouble and now - self._tried < AGAIN_SECONDS:
                 return
             self._tried = now
-            self._thread = threading.Thread(target=self._renew, args=(self._agent,), name="renew-agent", daemon=True)
+            self._thread = threading.Thread(
+                target=self._renew, args=(self._agent,), name="renew-agent", daemon=True
+            )
             self._thread.start()
 
     def _renew(self, before: Agent) -> None:

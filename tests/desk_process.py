@@ -52,7 +52,9 @@ def _serve(url: str, name: str, shop: Path) -> None:
     desks = {name: Desk(adapters({name: settings})[name], settings, Contacts(settings, KNOWN.__contains__))}
     queue = DeskQueue(shop)
     app = FastAPI()
-    app.include_router(desk_router(desks, queue, Courier(shop, queue, desks, Mortal(died=shop / "died"), 4, FAST)))
+    app.include_router(
+        desk_router(desks, queue, Courier(shop, queue, desks, Mortal(died=shop / "died"), 4, FAST))
+    )
     listening = listen("127.0.0.1", 0)
     print(os.getpid(), listening.getsockname()[1], flush=True)
     serve(app, listening)

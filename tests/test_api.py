@@ -292,13 +292,20 @@ def test_a_new_build_is_served_without_a_restart_and_until_then_nobody_erased_co
         error(api.call("GET", "/v1/customers/7", "service"), 404)  # the build before is read, and holds them
         monkeypatch.setattr(opened, "LOOK_SECONDS", 0.0)
         for _ in range(400):
-            names = [s["name"]["en"] for s in api.call("GET", "/v1/segments", "merchandiser").json()["segments"]]
+            names = [
+                s["name"]["en"] for s in api.call("GET", "/v1/segments", "merchandiser").json()["segments"]
+            ]
             if set(names) == {"Renamed"}:
                 break
             time.sleep(0.05)
         assert set(names) == {"Renamed"}
         assert api.app.state.services.opened.agent.shop.version == versions.current(api.shop)
-        assert "$8.00" in ask(api, "service", "How much did customer 0 spend on milk in February 2024?", customer="0").text
+        assert (
+            "$8.00"
+            in ask(
+                api, "service", "How much did customer 0 spend on milk in February 2024?", customer="0"
+            ).text
+        )
 
 
 # Load, leaving, limits ---------------------------------------------------------------------------

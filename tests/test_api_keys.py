@@ -148,7 +148,12 @@ def test_each_call_of_a_key_is_traced_with_its_purpose_and_without_whom_it_was_a
         api.call("GET", "/v1/customers/101", "service")
         api.call("GET", "/v1/segments", "service")
         api.call("GET", "/v1/segments", None, headers=headers_of("shk_wrong"))
-        tool = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "segments", "arguments": {}}}
+        tool = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "tools/call",
+            "params": {"name": "segments", "arguments": {}},
+        }
         more = {"MCP-Protocol-Version": "2025-06-18", "Accept": "application/json, text/event-stream"}
         api.call("POST", "/mcp", "service", json=tool, headers=headers_of(api.keys["service"]) | more)
         path = api.shop / ACCESS_FILE

@@ -18,7 +18,11 @@ from tests import corner
 
 def reply(customer: str, text: str = "fine") -> dict[str, Any]:
     cited = [{"fact": f"Customer {customer} spent $3"}]
-    return {"answer": text, "steps": [{"tool": "profile", "args": {"customer": customer}}], "citations": cited}
+    return {
+        "answer": text,
+        "steps": [{"tool": "profile", "args": {"customer": customer}}],
+        "citations": cited,
+    }
 
 
 def load(*replies: httpx.Response) -> Load:

@@ -129,7 +129,12 @@ def test_who_asks_for_a_person_is_told_of_with_what_else_they_want(
     reply = desk.answer(text, customer=CUSTOMER, session=f"also {mood}")
     assert reply.brief is not None
     note = reply.brief.text("zh" if mood == "愤怒" else "en")
-    for part in (wants, mood, text, *(("回复草稿", "可提供") if mood == "愤怒" else ("Draft reply", "Could be offered"))):
+    for part in (
+        wants,
+        mood,
+        text,
+        *(("回复草稿", "可提供") if mood == "愤怒" else ("Draft reply", "Could be offered")),
+    ):
         assert part in note, note
 
 
@@ -315,13 +320,19 @@ MOODS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "shows"), [(text, shows) for shows, texts in MOODS.items() for text in texts])
+@pytest.mark.parametrize(
+    ("text", "shows"), [(text, shows) for shows, texts in MOODS.items() for text in texts]
+)
 def test_the_mood_is_read_from_the_wording(text: str, shows: str):
     assert mood(text) == shows
 
 
 def test_whoever_is_angry_gets_a_person_whatever_they_ask(desk: DeskAgent):
     for n, text in enumerate(
-        ("When are you open?!! This is ridiculous", "Do you sharpen knives? You useless liars", "几点开门？气死我了")
+        (
+            "When are you open?!! This is ridiculous",
+            "Do you sharpen knives? You useless liars",
+            "几点开门？气死我了",
+        )
     ):
         assert desk.answer(text, customer=CUSTOMER, session=f"angry {n}").action == "handoff"
