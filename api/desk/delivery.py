@@ -91,9 +91,11 @@ class Delivery:
         if not posted and not self._ours(desk, event, look, talk):
             self._queue.done(entry, with_colleagues=True)
             return
-        earlier = [] if entry.ready or posted else _events(event.conversation, look, event.order, talk)
-        if self._queue.accept(entry.desk, earlier, knocked=False):
-            raise EarlierFirst
+        if not (entry.ready or posted):
+            earlier = _events(event.conversation, look, event.order, talk)
+            self._queue.accept(entry.desk, earlier, knocked=False)
+            if self._queue.overtaken(entry):  # it may also have come in by itself since this one was begun
+                raise EarlierFirst
         ready = entry.ready or self._ask(desk, entry)
         if not (entry.ready or posted or desk.assists or desk.adapter.bots_turn(event.conversation)):
             self._queue.done(

@@ -145,6 +145,17 @@ class DeskQueue:
             for i, desk, body, reply, tries in found
         ]
 
+    def overtaken(self, entry: Entry) -> bool:
+        """Return whether an earlier event of the same conversation waits."""
+        place = (entry.desk, entry.event.conversation, entry.event.order, entry.event.order, entry.id)
+        return bool(
+            self._file.rows(
+                "SELECT 1 FROM events WHERE state = 'waiting' AND desk = ? AND conversation = ?"
+                " AND (ord < ? OR (ord = ? AND id < ?)) LIMIT 1",
+                place,
+            )
+        )
+
     def next_due(self) -> float | None:
         """Return in how many seconds something is due, None where nothing waits."""
         ((due,),) = self._file.rows("SELECT min(due) FROM events WHERE state = 'waiting'") or [(None,)]
