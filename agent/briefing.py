@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import cast
+from dataclasses import replace
 
 from agent import brief as briefs
+from agent import policy, sentences
 from agent.brief import Brief, Mood, Tried
 from agent.desk_facts import Known, gather
 from agent.events import Language
@@ -15,9 +16,12 @@ from customers.knowledge.base import is_plain
 from customers.knowledge.templates import fill
 from customers.shop import Shop
 
-_SIGNS = ("angry", "pleased", "loud", "upset")
-"""Of what wording shows: the first that is there decides."""
 _SHOUTED = 3
+_CLAUSE = re.compile(r"[,;，；]|\b(?:and|but)\b|但是|而且")
+PERSON = "talk_to_human"
+"""The intent of whoever wants a person."""
+POLITE = frozenset({"greeting", "thanks"})
+"""Intents whose replies may be said again."""
 NO_DOUBT = 0.85
 """The confidence from which staff is told what the shop says, where nothing else answers."""
 
@@ -35,24 +39,47 @@ def brief(
     if knowledge is None:
         card = briefs.card(shop, customer) if customer is not None else ()
         return Brief(question, card, mood=mood(question), before=before)
-    asked = knowledge.recognise(question, language)
-    return of_inquiry(
-        shop, knowledge, asked, gather(shop, knowledge, asked, customer), customer, before=before
-    )
+    asked = matter(knowledge, knowledge.recognise(question, language), [before])
+    known = gather(shop, knowledge, asked, customer)
+    return of_inquiry(shop, knowledge, asked, known, customer, wrote=question, before=before)
+
+
+def matter(knowledge: KnowledgeBase, asked: Recognised, before: Sequence[str]) -> Recognised:
+    """Return what a message is about, for a colleague: where the whole is not recognised, its surest part; where it
+    only asks for a person, what was asked before.
+
+    before: the customer's earlier questions, the oldest first.
+    """
+    for_person = policy.asks_for_person(policy.own_words(asked.text))
+    if asked.sure and not for_person:
+        return asked
+    rest = " ".join(s for s in sentences.split(asked.text) if not policy.asks_for_person(s))
+    if rest.strip():
+        parts = [_wanted(knowledge, [part], asked.language) for part in (rest, *_CLAUSE.split(rest))]
+        surest = max((p for p in parts if p), key=lambda p: p.confidence, default=None)
+        return replace(parts[0] or surest, text=rest) if surest else asked
+    return _wanted(knowledge, list(reversed(before)), asked.language) or asked
+
+
+def _wanted(knowledge: KnowledgeBase, texts: Sequence[str], language: Language) -> Recognised | None:
+    """The first of some texts that surely tells what somebody wants of the shop."""
+    found = (knowledge.recognise(text, language) for text in texts if text.strip())
+    return next((f for f in found if f.sure and f.intent not in {PERSON, *POLITE}), None)
 
 
 def of_inquiry(
     shop: Shop, knowledge: KnowledgeBase, asked: Recognised, known: Known, customer: str | None,
-    *, tried: Sequence[Tried] = (), said: str = "", before: str = "",
+    *, wrote: str = "", tried: Sequence[Tried] = (), said: str = "", before: str = "",
 ) -> Brief:  # fmt: skip
-    """Return the brief on an inquiry. said: the reply that suits it, where one was found."""
+    """Return the brief on an inquiry. wrote: the message, where `asked` is only a part of it. said: the reply that
+    suits, where one was found."""
     intent = knowledge.intent(asked.intent) if asked.sure else None
     return Brief(
-        wrote=asked.text,
+        wrote=wrote or asked.text,
         customer=briefs.card(shop, customer) if customer is not None else (),
         wants=intent.title if intent else None,
         tried=tuple(tried),
-        mood=mood(asked.text),
+        mood=mood(wrote or asked.text),
         step=intent.step if intent else None,
         facts=tuple(fact.text for fact in known.facts),
         offer=briefs.offer(shop, customer) if customer is not None and intent and intent.offer else None,
@@ -80,16 +107,34 @@ def _draft(knowledge: KnowledgeBase, asked: Recognised, known: Known, said: str)
         return past[0].entry.inquiry.answer
     if said:
         return said
+    if asked.intent == PERSON:  # that one comes has been said; what to answer, only they know
+        return ""
     filled = (fill(t, known.slots) for t in knowledge.replies(asked)) if asked.sure else ()
     return next((text for text in filled if text), "")
 
 
 def mood(text: str) -> Mood:
-    """Return the mood that a message shows, by its wording."""
-    shown = {
-        name for name in _SIGNS if any(re.search(p, text, re.IGNORECASE) for p in briefs.service()[name])
-    }
-    if text.isupper() and len(text.split()) >= _SHOUTED:
-        shown.add("loud")
-    found = next((name for name in _SIGNS if name in shown), "calm")
-    return "angry" if found == "loud" else cast("Mood", found)
+    """Return the mood that a message shows, by its wording in prompts/service.yaml.
+
+    The model that scores reviews is not asked: it reads plain questions as bad reviews (of 2,666 calm wordings of the
+    starter set 86%; AUROC against complaints 0.73).
+    """
+    meant = _without(text, "not_meant")
+    certain = _without(meant, "conditions")
+    loud = _shows("loud", text) or (text.isupper() and len(text.split()) >= _SHOUTED)
+    upset, thanks = _shows("upset", certain), _shows("thanks", certain)
+    pleased = _shows("pleased", certain) or (thanks and not _shows("asks", certain))
+    if _shows("angry", meant) or (loud and (upset or not (pleased or thanks))):
+        return "angry"
+    return "upset" if upset else "pleased" if pleased else "calm"
+
+
+def _shows(sign: str, text: str) -> bool:
+    return any(re.search(p, text, re.IGNORECASE) for p in briefs.service()[sign])
+
+
+def _without(text: str, sign: str) -> str:
+    """A text without what a sign's patterns find."""
+    for pattern in briefs.service()[sign]:
+        text = re.sub(pattern, " ", text, flags=re.IGNORECASE)
+    return text

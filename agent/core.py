@@ -58,7 +58,8 @@ class Agent:
         answer_form: str = "",
     ) -> None:
         self.shop, self.endpoint = shop, endpoint
-        self._opened_shop = False
+        self._opened_shop = self._released = False
+        self._made_with: dict[str, Any] = {"prompts": prompts, "memory": memory, "answer_form": answer_form}
         prompts = prompts or default_prompts()
         encoder = MultilingualEncoder()
         self._lexicon = lexicon = Lexicon(shop, encoder)
@@ -115,6 +116,20 @@ class Agent:
             agent.warm()
         except BaseException:
             agent.close()  # a model server that was started for it must not be left behind
+            raise
+        return agent
+
+    def renewed(self) -> Agent:
+        """Return an agent like this one over the shop's current build, with the same model server and sessions. This
+        one goes on answering from its own build until `release`. Raises NotBuilt."""
+        opened = Shop.open(self.shop.folder, encoder=MultilingualEncoder())
+        opened.explore(self.shop.exploration)
+        agent = Agent(opened, self.endpoint, llm=self._llm, **self._made_with)
+        agent._opened_shop, agent._locks = True, self._locks
+        try:
+            agent.warm()
+        except BaseException:
+            agent.release()
             raise
         return agent
 
@@ -251,6 +266,13 @@ class Agent:
         """Stop the model server if this agent started it, and close the files that it opened."""
         if self.endpoint is not None:
             self.endpoint.close()
+        self.release()
+
+    def release(self) -> None:
+        """Close the files that it opened, and leave the model server to others."""
+        if self._released:
+            return
+        self._released = True
         if self._database is not None:
             self._database.close()
         if "knowledge" in self.__dict__:

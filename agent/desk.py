@@ -29,8 +29,6 @@ from tools.words import label
 
 Action = Literal["reply", "handoff", "draft"]
 MOST_CHARS = 4000
-_POLITE = frozenset({"greeting", "thanks"})
-"""Intents whose replies may be said again."""
 _LETTERS = re.compile(r"[^\W\d_]")
 
 
@@ -82,9 +80,12 @@ class DeskAgent:
         """Make or read what the first message would wait for."""
         self.knowledge.recognise("-")
 
-    def answer(self, text: str, *, customer: str | None, session: str, assist: bool = False) -> DeskReply:
+    def answer(
+        self, text: str, *, customer: str | None, session: str, assist: bool = False, again: bool = False
+    ) -> DeskReply:
         """Answer a customer's message. customer: the shop's customer who writes, None (or one that the shop does not
         know) where that is not certain: then nothing personal is said. session: the conversation. assist: draft only.
+        again: the latest message is asked once more, since its answer was lost; the lost one counts as never given.
 
         Raises BadInput for an empty message.
         """
@@ -93,6 +94,8 @@ class DeskAgent:
             raise BadInput("the message is empty; there is nothing to answer")
         known = customer if customer is not None and self._shop.has_customer(customer) else None
         before = self.knowledge.store.of(session)
+        if again and before and before[-1].question == question:
+            self.knowledge.store.unsay(before.pop())
         asked = self.knowledge.recognise(question, _language(question, before))
         reply, answer = decide(self._shop, self.knowledge, asked, known, before, assist=assist)
         self.knowledge.store.say(
@@ -119,14 +122,17 @@ def decide(
 ) -> tuple[DeskReply, _Answer]:  # fmt: skip
     """Return what the desk says to a question, and where that is from; nothing is noted. customer: one of the shop's,
     or None. before: what was said in the conversation."""
-    known = gather(shop, knowledge, asked, customer)
+    about = briefing.matter(knowledge, asked, [s.question for s in before])
+    known = gather(shop, knowledge, about, customer)
     answer = _choose(knowledge, asked, known, before)
-    angry = briefing.mood(asked.text) == "angry" and asked.intent not in _POLITE
+    angry = briefing.mood(asked.text) == "angry" and asked.intent not in briefing.POLITE
     action: Action = "draft" if assist else "handoff" if answer.human or angry else "reply"
     told = None
     if action != "reply":
         said, tried = answer.text if answer.key else "", [_tried(s) for s in before]
-        told = briefing.of_inquiry(shop, knowledge, asked, known, customer, tried=tried, said=said)
+        told = briefing.of_inquiry(
+            shop, knowledge, about, known, customer, wrote=asked.text, tried=tried, said=said
+        )
     intent, confidence = asked.intent if asked.sure else None, round(asked.confidence, 4)
     return DeskReply(answer.text, asked.language, action, told, intent, confidence, answer.citations), answer
 
@@ -165,7 +171,7 @@ def _reply(
 ) -> _Answer | None:
     """The best reply that can be filled and was not tried; None where none is left. What the shop wrote as the answer
     to this very question comes before its templates."""
-    polite = asked.intent in _POLITE
+    polite = asked.intent in briefing.POLITE
     tried = set() if polite else {s.key for s in before} | {s.label for s in before if s.key}
     past = [s for s in knowledge.answered(asked, for_all=True) if s.entry.id not in tried]
     if past and past[0].entry.inquiry.faq:

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from agent import Agent
 from api import errors
+from api.access import AccessTrace, Traced
 from api.ask_routes import ask_router
 from api.bounds import Bounds, Limits
 from api.callers import Callers
@@ -52,13 +53,14 @@ def open_services(
     user_secret: str | None = None, turns: Turns | None = None,
 ) -> Services:  # fmt: skip
     """Return what the routers of one shop work with. Nothing is opened yet but files as they are needed."""
+    opened = OpenedAgent(opener)
     return Services(
         shop_dir=shop,
         callers=Callers(key, KeyStore(shop / KEYS_FILE), user_secret),
-        opened=OpenedAgent(opener),
+        opened=opened,
         turns=turns or Turns(),
         feedback=FeedbackStore(shop / FEEDBACK_FILE),
-        erased=Erased(shop),
+        erased=Erased(shop, opened.version),
         secret=hashlib.sha256(b"tokens:" + key.encode()).digest(),
     )
 
@@ -126,6 +128,7 @@ def create_app(
     app.add_middleware(
         Bounds, limits=limits or Limits(body_seconds=body_seconds), own=("/v1/events",)  # type: ignore[arg-type]
     )  # fmt: skip
+    app.add_middleware(Traced, trace=AccessTrace(shop))  # type: ignore[arg-type]
     return app
 
 

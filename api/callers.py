@@ -167,7 +167,7 @@ class Callers:
         async def caller(
             request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
         ) -> Caller:
-            found = await self.identify(request.headers)
+            found = request.state.caller = await self.identify(request.headers)
             if found.role not in (*roles, "admin"):
                 raise denied(found, *roles)
             return found

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from customers.stores import versions
 from customers.stores.sqlite import SqliteFile
 
 ERASED_FILE = "erasures.sqlite"
@@ -25,26 +26,25 @@ _SCHEMA = (
 
 
 class Erased:
-    """The erasures of one shop; the customers' numbers themselves are not kept."""
+    """The erasures of one shop; the customers' numbers themselves are not kept. served: tells which build is answered
+    from, where that may be an earlier one than the current."""
 
-    def __init__(self, shop: Path) -> None:
-        self._current = shop / "CURRENT"
+    def __init__(self, shop: Path, served: Callable[[], Path | None] = lambda: None) -> None:
+        self._shop, self._served = shop, served
         self._file = SqliteFile(shop / ERASED_FILE, _SCHEMA, _VERSION)
 
     def has(self, customer: str) -> bool:
-        """Whether a customer was erased since the current build was made; a later build knows of them
+        """Whether a customer was erased since the build that is read was made; a later build knows of them
         only what came after."""
         return bool(self.among([customer]))
 
     def among(self, customers: Sequence[str]) -> set[str]:
-        """Return those of some customers who were erased since the current build was made."""
+        """Return those of some customers who were erased since the build that is read was made."""
         rows = self._file.rows("SELECT customer, max(at) FROM erasures GROUP BY customer")
         if not rows:
             return set()
-        try:
-            built = self._current.stat().st_mtime
-        except FileNotFoundError:
-            built = 0.0
+        read = self._served() or versions.find_current(self._shop)
+        built = _made(read) if read is not None else 0.0
         marks = {mark for mark, at in rows if datetime.fromisoformat(at).timestamp() >= built}
         return {customer for customer in customers if _mark(customer) in marks}
 
@@ -68,6 +68,14 @@ class Erased:
             {"receipt": receipt, "at": at, "by": by, "purpose": purpose, "erased": json.loads(gone)}
             for receipt, at, by, purpose, gone in rows
         ]
+
+
+def _made(version: Path) -> float:
+    """When a build was made. Nobody is erased while one runs, so any moment of it tells before from after."""
+    try:
+        return (version / "manifest.json").stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _mark(customer: str) -> str:

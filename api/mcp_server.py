@@ -61,6 +61,8 @@ def build_server(s: Services, caller_of: CallerOf) -> Server[Any]:
     ) -> types.CallToolResult:
         caller, args = caller_of(ctx), params.arguments or {}
         try:
+            if params.name in valid and isinstance(ctx.request, Request):
+                ctx.request.state.tool = params.name
             if params.name not in valid:
                 raise Problem(404, f"there is no tool {params.name[:60]!r}", allowed=", ".join(valid))
             fault = next(iter(valid[params.name].iter_errors(args)), None)
@@ -75,6 +77,8 @@ def build_server(s: Services, caller_of: CallerOf) -> Server[Any]:
             if found is None:
                 log.exception("the tool %s failed", params.name)
                 found = Problem(500, "a fault of ours; the server's log has it")
+            if isinstance(ctx.request, Request):
+                ctx.request.state.ended = found.status_code
             return _refused(found)
 
     return Server("shopkeeper", instructions=INSTRUCTIONS, on_list_tools=listing, on_call_tool=call)
@@ -158,7 +162,7 @@ class McpOverHttp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         try:
-            caller = await self._services.callers.identify(request.headers)
+            caller = request.state.caller = await self._services.callers.identify(request.headers)
             if caller.role == "push":
                 raise Problem(
                     403, "a push key may not use tools", code="role", allowed="send events and feedback"
@@ -167,7 +171,6 @@ class McpOverHttp:
             await answer(problem)(scope, receive, send)
             return
         assert self._manager is not None, "used outside `run`"
-        request.state.caller = caller
         await self._manager.handle_request(scope, receive, send)
 
 

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from agent import Agent
@@ -13,16 +14,22 @@ from agent.errors import AgentError
 from api.errors import Problem
 from customers.errors import CustomersError
 from customers.shop import Shop
+from customers.stores import versions
 
 log = logging.getLogger("shopkeeper.api")
 AGAIN_SECONDS = 30.0
+LOOK_SECONDS = 2.0
+"""How often the shop is looked at for a new build."""
+LAST_SECONDS = 600.0
+"""How long an agent that was replaced may end its turns."""
 State = Literal["none", "opening", "open", "failed"]
 
 
 class OpenedAgent:
     """Holds the agent that `opener` opens; without an opener this process only takes events.
 
-    What cannot be opened is tried again when somebody asks for it, every AGAIN_SECONDS at most.
+    What cannot be opened is tried again when somebody asks for it, every AGAIN_SECONDS at most. When the shop has a new
+    build, an agent over it is opened beside and takes the place of the one before, which ends the turns it has begun.
     """
 
     def __init__(self, opener: Callable[[], Agent] | None) -> None:
@@ -31,6 +38,7 @@ class OpenedAgent:
         self._agent: Agent | None = None
         self._thread: threading.Thread | None = None
         self._trouble, self._tried, self._closed = "", 0.0, False
+        self._looked, self._made, self._before = 0.0, set[Agent](), list[tuple[float, Agent]]()
 
     @property
     def state(self) -> State:
@@ -65,8 +73,45 @@ class OpenedAgent:
             with self._lock:
                 self._agent, self._trouble = agent, ""
 
+    def _look(self) -> None:
+        """Begin to open the shop's current build where the agent has another, and let go of agents that were replaced
+        long ago."""
+        now = time.monotonic()
+        if self._agent is None or now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        with self._lock:
+            gone = [agent for since, agent in self._before if now - since > LAST_SECONDS]
+            self._before = [(since, agent) for since, agent in self._before if agent not in gone]
+            for agent in gone:
+                agent.release()
+            found = versions.find_current(self._agent.shop.folder)
+            busy = self._thread is not None and self._thread.is_alive()
+            if found in (None, self._agent.shop.version) or busy or self._closed:
+                return
+            if self._trouble and now - self._tried < AGAIN_SECONDS:
+                return
+            self._tried = now
+            self._thread = threading.Thread(
+                target=self._renew, args=(self._agent,), name="renew-agent", daemon=True
+            )
+            self._thread.start()
+
+    def _renew(self, before: Agent) -> None:
+        try:
+            agent = before.renewed()
+        except Exception as error:
+            log.warning("the new build cannot be opened, the one before goes on: %s", error)
+            self._trouble = str(error)
+            return
+        with self._lock:
+            self._agent, self._trouble = agent, ""
+            self._made.add(agent)
+            self._before.append((time.monotonic(), before))
+
     def get(self) -> Agent:
         """Return the agent. Raises Problem 503 where it is not open."""
+        self._look()
         if self._agent is not None:
             return self._agent
         if self._opener is None:
@@ -87,6 +132,10 @@ class OpenedAgent:
         """Return the shop that is answered from. Raises as `get` does."""
         return self.get().shop
 
+    def version(self) -> Path | None:
+        """Return the build that is answered from, None while there is none."""
+        return self._agent.shop.version if self._agent is not None else None
+
     def wait(self) -> None:
         """Wait until an opening that is under way has ended, well or not."""
         if self._thread is not None:
@@ -97,8 +146,11 @@ class OpenedAgent:
         with self._lock:
             self._closed = True
         self.wait()
+        for agent in self._made:
+            agent.release()
 
     @property
     def agent(self) -> Agent | None:
         """The agent, None while there is none."""
+        self._look()
         return self._agent

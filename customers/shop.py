@@ -238,6 +238,11 @@ class Shop:
             raise BadInput(f"the exploration is {share:g}; give a share from 0 to 1")
         self._ranking = FeedbackRanking(self.feedback, self._category_of, share)
 
+    @property
+    def exploration(self) -> float:
+        """The share that `explore` set."""
+        return self._ranking.exploration
+
     def audience(
         self,
         category: str | None = None,

@@ -3,9 +3,9 @@
     load generator + scripted model (this process)  --HTTP-->  `shopkeeper serve` (a process of its own)
 
 Each conversation is about a customer of its own: a colleague reads, thinks, and asks the next thing. What is
-measured is our own time a request: all of it but what the model took, which the scripted model knows. The facts
-of each answer must be that customer's, and one question about each is held against its answer when it was asked
-alone. Afterwards more is asked at once than the server takes.
+measured is our own time a request: all of it but what the model took, which the scripted model knows. Each answer
+must rest on facts, all of them that customer's, and be word for word the one that the same question got when it was
+asked alone. Afterwards more is asked at once than the server takes.
 """
 
 from __future__ import annotations
@@ -62,11 +62,13 @@ class BenchFailed(AgentError):
 
 @dataclass(slots=True)
 class Asked:
-    """One request: milliseconds in all and without the model's; what went wrong, "" nothing."""
+    """One request: milliseconds in all and without the model's; what went wrong, "" nothing; whether its answer was
+    held against the one that was given alone."""
 
     total_ms: float
     own_ms: float
     wrong: str = ""
+    compared: bool = False
 
 
 @dataclass(slots=True)
@@ -183,16 +185,17 @@ class Load:
             timed.wrong = f"status {answer.status_code}"
             return timed, ""
         reply = answer.json()
+        timed.compared = (customer, question) in self.alone
         timed.wrong = self._fault(customer, question, reply)
         return timed, reply["answer"]
 
     def _fault(self, customer: str, question: int, reply: Mapping[str, Any]) -> str:
         """What is wrong with a reply: no facts, somebody else's, or not what was answered alone."""
         about = {c for step in reply["steps"] for c in _named(step["args"])}
-        about |= {c for citation in reply["citations"] for c in customers_in(citation["fact"])}
-        if about - {customer}:
+        told = (reply["answer"], *(citation["fact"] for citation in reply["citations"]))
+        if (about | {c for text in told for c in customers_in(text)}) - {customer}:
             return "cross-talk"
-        if customer not in about:
+        if customer not in about or not reply["citations"]:
             return "no facts"
         before = self.alone.get((customer, question))
         return "" if before in (None, reply["answer"]) else "another answer than alone"
@@ -264,6 +267,7 @@ def figures(measured: Measured, conversations: int, minutes: float) -> dict[str,
         "conversations": conversations,
         "minutes": minutes,
         "requests": len(measured.asked),
+        "held_against_alone": sum(a.compared for a in measured.asked),
         "requests_per_s": round(len(measured.asked) / max(measured.seconds, 1e-9), 1),
         "errors": sum(wrong.values()) - wrong["cross-talk"],
         "crosstalk": wrong["cross-talk"],
@@ -332,10 +336,10 @@ async def _measure(
     with scratch_shop(shop) as scratch:
         async with scripted(model) as url, served(scratch, url) as (client, process):
             load = Load(client, model)
-            _say("One question about each customer, alone")
-            for number, customer in enumerate(customers):
-                question = number % len(QUESTIONS)
-                _, load.alone[customer, question] = await load.ask(customer, question)
+            _say("Each question about each customer, alone")
+            for customer in customers:
+                for question in range(len(QUESTIONS)):
+                    _, load.alone[customer, question] = await load.ask(customer, question)
             model.delays = delays
             _say(f"{len(customers)} conversations at once for {minutes:g} minutes")
             until = time.monotonic() + 60 * minutes

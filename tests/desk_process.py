@@ -7,8 +7,11 @@ the imports are done once, in this process.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -19,7 +22,21 @@ from api.desk.delivery import Desk
 from api.desk.queue import DeskQueue
 from api.desk.registry import adapters
 from api.desk.routes import desk_router
-from tests.desk_world import FAST, KNOWN, STAND_INS, Scripted, settings_of
+from tests.desk_world import FAST, KNOWN, STAND_INS, Reply, Scripted, settings_of
+
+
+@dataclass
+class Mortal(Scripted):
+    """Is killed once when it has an answer to "die", before anybody else has it; then tells what was asked again."""
+
+    died: Path = Path()
+
+    def answer(self, text: str, **more: Any) -> Reply:
+        reply = super().answer(text, **more)
+        if text == "die" and not self.died.exists():
+            self.died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Reply(f"{reply.text}, asked again") if self.repeated else reply
 
 
 def main() -> None:
@@ -35,7 +52,9 @@ def _serve(url: str, name: str, shop: Path) -> None:
     desks = {name: Desk(adapters({name: settings})[name], settings, Contacts(settings, KNOWN.__contains__))}
     queue = DeskQueue(shop)
     app = FastAPI()
-    app.include_router(desk_router(desks, queue, Courier(shop, queue, desks, Scripted(), 4, FAST)))
+    app.include_router(
+        desk_router(desks, queue, Courier(shop, queue, desks, Mortal(died=shop / "died"), 4, FAST))
+    )
     listening = listen("127.0.0.1", 0)
     print(os.getpid(), listening.getsockname()[1], flush=True)
     serve(app, listening)

@@ -54,13 +54,18 @@ class Scripted:
     asked: list[tuple[str, str | None, str, bool]] = field(default_factory=list)
     outcomes: list[tuple[str, str]] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
     think: Callable[[str], Any] = lambda text: None
 
-    def answer(self, text: str, *, customer: str | None, session: str, assist: bool = False) -> Reply:
+    def answer(
+        self, text: str, *, customer: str | None, session: str, assist: bool = False, again: bool = False
+    ) -> Reply:
         self.asked.append((text, customer, session, assist))
         if self.failures:
             raise self.failures.pop(0)
         self.think(text)
+        if again:
+            self.repeated.append(text)
         language = "zh" if "人工" in text else "en"
         if "human" in text or "人工" in text:
             return Reply("A colleague takes over.", language, "handoff", Brief(f"{customer} wants: {text}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import socket
 import threading
 import time
@@ -11,14 +12,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import duckdb
 import httpx
 import pytest
 
 from agent.errors import Cancelled
 from agent.events import FinalEvent, Reply, StepEvent, TokenEvent
+from api import opened
 from api.app import create_app
 from api.bounds import Limits
 from api.turns import Turns
+from customers.stores import versions
 from customers.stores.feedback import FEEDBACK_FILE, FeedbackStore
 from tests.api_server import (
     OWNER_KEY,
@@ -269,6 +273,39 @@ def test_export_and_an_erasure_whose_receipt_can_be_checked():
         assert error(api.call("GET", "/v1/customers/8/erasure"), 404)
         assert error(api.call("DELETE", "/v1/customers/nobody"), 404)
         assert api.call("GET", "/v1/customers/8", "service").status_code == 200
+
+
+def test_a_new_build_is_served_without_a_restart_and_until_then_nobody_erased_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(opened, "LOOK_SECONDS", 0.0)
+    with served() as api:
+        assert api.call("DELETE", "/v1/customers/7").status_code == 200
+        before = versions.current(api.shop)
+        partial = versions.begin(api.shop)
+        shutil.copytree(before, partial, dirs_exist_ok=True)
+        with duckdb.connect(str(partial / "shop.duckdb")) as con:
+            con.execute("UPDATE segments SET name_en = 'Renamed'")
+        (partial / "manifest.json").touch()
+        monkeypatch.setattr(opened, "LOOK_SECONDS", 1e9)
+        versions.publish(api.shop, partial)
+        error(api.call("GET", "/v1/customers/7", "service"), 404)  # the build before is read, and holds them
+        monkeypatch.setattr(opened, "LOOK_SECONDS", 0.0)
+        for _ in range(400):
+            names = [
+                s["name"]["en"] for s in api.call("GET", "/v1/segments", "merchandiser").json()["segments"]
+            ]
+            if set(names) == {"Renamed"}:
+                break
+            time.sleep(0.05)
+        assert set(names) == {"Renamed"}
+        assert api.app.state.services.opened.agent.shop.version == versions.current(api.shop)
+        assert (
+            "$8.00"
+            in ask(
+                api, "service", "How much did customer 0 spend on milk in February 2024?", customer="0"
+            ).text
+        )
 
 
 # Load, leaving, limits ---------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cli
-from api.callers import KNOWN_SECONDS, Buckets, Callers
+from api.access import ACCESS_FILE, AccessTrace
+from api.callers import KNOWN_SECONDS, OWNER, Buckets, Callers
 from api.errors import Problem
 from api.key_store import KEYS_FILE, KeyStore
 from customers.errors import BadInput
@@ -140,6 +141,37 @@ def test_the_own_key_is_an_admins(tmp_path: Path):
         assert error(wrong, 401)["allowed"]
         basic = api.call("GET", "/v1/segments", None, headers={"Authorization": f"Basic {api.keys['admin']}"})
         assert error(basic, 401)
+
+
+def test_each_call_of_a_key_is_traced_with_its_purpose_and_without_whom_it_was_about():
+    with served() as api:
+        api.call("GET", "/v1/customers/101", "service")
+        api.call("GET", "/v1/segments", "service")
+        api.call("GET", "/v1/segments", None, headers=headers_of("shk_wrong"))
+        tool = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "tools/call",
+            "params": {"name": "segments", "arguments": {}},
+        }
+        more = {"MCP-Protocol-Version": "2025-06-18", "Accept": "application/json, text/event-stream"}
+        api.call("POST", "/mcp", "service", json=tool, headers=headers_of(api.keys["service"]) | more)
+        path = api.shop / ACCESS_FILE
+        trace = [json.loads(line) for line in path.read_text().splitlines()]
+        assert [(t["call"], t["status"]) for t in trace] == [
+            ("GET /v1/customers/{customer_id}", 200), ("GET /v1/segments", 403), ("POST /mcp segments", 403),
+        ]  # fmt: skip
+        assert {(t["role"], t["purpose"]) for t in trace} == {("service", "tests")}
+        assert not any(secret in path.read_text() for secret in api.keys.values())
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_long_trace_is_followed_by_a_new_one(tmp_path: Path):
+    trace = AccessTrace(tmp_path, most_bytes=300)
+    for status in range(1, 6):
+        trace.note(OWNER, "GET /x", status, 1.0)
+    lines = "".join((tmp_path / name).read_text() for name in ("access.1.jsonl", ACCESS_FILE)).splitlines()
+    assert [json.loads(line)["status"] for line in lines] == [3, 4, 5]
 
 
 # The command -------------------------------------------------------------------------------------

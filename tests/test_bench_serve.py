@@ -17,7 +17,12 @@ from tests import corner
 
 
 def reply(customer: str, text: str = "fine") -> dict[str, Any]:
-    return {"answer": text, "steps": [{"tool": "profile", "args": {"customer": customer}}], "citations": []}
+    cited = [{"fact": f"Customer {customer} spent $3"}]
+    return {
+        "answer": text,
+        "steps": [{"tool": "profile", "args": {"customer": customer}}],
+        "citations": cited,
+    }
 
 
 def load(*replies: httpx.Response) -> Load:
@@ -37,7 +42,9 @@ def load(*replies: httpx.Response) -> Load:
             "cross-talk",
         ),
         (httpx.Response(200, json=reply("7") | {"citations": [{"fact": "8号顾客"}]}), "cross-talk"),
+        (httpx.Response(200, json=reply("7", "Customer 8 is meant")), "cross-talk"),
         (httpx.Response(200, json=reply("7") | {"steps": []}), "no facts"),
+        (httpx.Response(200, json=reply("7") | {"citations": []}), "no facts"),
         (httpx.Response(200, json=reply("7", "other")), "another answer than alone"),
         (httpx.Response(503), "status 503"),
     ],
@@ -114,6 +121,7 @@ def test_a_short_run_against_the_real_server(
     found = json.loads(capsys.readouterr().out)
     assert found["requests"] > 4
     assert (found["errors"], found["crosstalk"]) == (0, 0), found
+    assert found["held_against_alone"] == found["requests"]
     assert found["overload_refused_429"] > 0
     assert found["overload_without_retry_after"] == found["overload_other"] == 0
     assert found["recovered"] is True

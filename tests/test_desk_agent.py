@@ -118,6 +118,36 @@ def test_a_person_can_be_asked_for_at_any_time(desk: DeskAgent, text: str):
     assert reply.brief is not None
 
 
+@pytest.mark.parametrize(("text", "wants", "mood"), [
+    ("The last delivery came broken and I am really annoyed. Let me talk to a human.", "something came damaged", "upset"),
+    ("上次送来的东西是坏的，我很生气！我要找人工客服。", "收到的商品破损", "愤怒"),
+])  # fmt: skip
+def test_who_asks_for_a_person_is_told_of_with_what_else_they_want(
+    desk: DeskAgent, text: str, wants: str, mood: str
+):
+    desk.answer("When are you open?", customer=CUSTOMER, session=f"also {mood}")
+    reply = desk.answer(text, customer=CUSTOMER, session=f"also {mood}")
+    assert reply.brief is not None
+    note = reply.brief.text("zh" if mood == "愤怒" else "en")
+    for part in (
+        wants,
+        mood,
+        text,
+        *(("回复草稿", "可提供") if mood == "愤怒" else ("Draft reply", "Could be offered")),
+    ):
+        assert part in note, note
+
+
+def test_who_asks_for_a_person_is_told_of_with_what_they_asked_before(desk: DeskAgent):
+    desk.answer("When are you open?", customer=CUSTOMER, session="first hours")
+    brief = desk.answer("I want to talk to a human", customer=CUSTOMER, session="first hours").brief
+    assert brief is not None
+    assert "Wants: when the store is open" in brief.text("en")
+    alone = desk.answer("I want to talk to a human", customer=CUSTOMER, session="nothing else").brief
+    assert alone is not None
+    assert ("Wants: to talk to a person" in alone.text("en"), alone.draft) == (True, "")
+
+
 @pytest.mark.parametrize(
     "text", ["Who won the football match last night?", "明天会下雨吗", "write me a poem about the sea"]
 )
@@ -170,6 +200,14 @@ def test_what_was_said_is_not_said_again_but_handed_over(desk: DeskAgent):
     assert [t.text for t in again.brief.tried] == [first.text]
     assert "sorry" in again.text
     assert desk.answer("thanks", customer=CUSTOMER, session="twice").action == "reply"
+
+
+def test_an_answer_that_was_lost_is_given_again_as_if_it_had_not_been(desk: DeskAgent):
+    first = desk.answer("When are you open?", customer=CUSTOMER, session="lost")
+    assert desk.answer("When are you open?", customer=CUSTOMER, session="lost", again=True) == first
+    assert [s.text for s in desk.knowledge.store.of("lost")] == [first.text]
+    other = desk.answer("Do you sharpen knives?", customer=CUSTOMER, session="lost", again=True)
+    assert [s.text for s in desk.knowledge.store.of("lost")] == [first.text, other.text]
 
 
 def test_what_failed_is_not_repeated_by_a_desk_opened_later(desk: DeskAgent, place: Path):
@@ -253,17 +291,48 @@ def test_the_agents_own_handoff_says_what_the_customer_wants(desk: DeskAgent, pl
     assert "customer 101" in reply.handoff.brief.lower()
 
 
-@pytest.mark.parametrize(("text", "shows"), [
-    ("This is ridiculous!!", "angry"), ("太离谱了", "angry"), ("My order is still not here", "upset"),
-    ("怎么还没到", "upset"), ("When are you open?", "calm"), ("几点开门", "calm"), ("Thanks, great", "pleased"),
-    ("WHERE IS MY ORDER", "angry"), ("多谢", "pleased"), ("Thanks!!", "pleased"), ("Where is it???", "angry"),
-])  # fmt: skip
+MOODS = {
+    "angry": (
+        "This is ridiculous!!", "I'm so angry", "I am ANGRY with you", "you make me mad", "We hate this shop. I hate your service",
+        "WHERE IS MY ORDER", "Where is it???", "It arrived broken!! Thanks for nothing!!", "pay me or I sue",
+        "I'm not upset, I am furious", "The jar is broken and I am pissed off",
+        "太离谱了", "我很生气！", "气死我了", "愤怒", "火大", "你们真让人愤怒", "我非常恼火", "我能不生气吗", "好气啊", "你们是不是骗子",
+        "我不是生气，我是愤怒", "我要投诉你们", "退钱！！",
+    ),
+    "upset": (
+        "My order is still not here", "I am not satisfied with this", "not great", "I'm not very happy", "not happy at all",
+        "Thanks for nothing", "Thank you, but my parcel is late again", "the vase arrived broken", "I am not pleased",
+        "怎么还没到", "我不满意", "不太满意这次的服务", "对你们的服务非常不满意", "谢谢，可是东西还没到", "我对你们很失望", "怎么投诉",
+    ),
+    "calm": (
+        "When are you open?", "I'm not angry, I only want to know when it comes", "don't be mad, but can I change my order",
+        "No complaints so far", "Can I order again?", "Is it still available?", "Is it too late to cancel?", "How late are you open",
+        "Do you sell trash bags or angry birds", "If I'm not satisfied, can I return it?", "Could you check my order? Thanks",
+        "It would be great if you sold refill packs", "I put in the wrong address, can you change it?", "is this SMS a scam?",
+        "几点开门", "我不生气，只是想问一下什么时候到", "没生气，就是问问", "别生气，我再问一句", "不满意可以退吗", "如果不满意怎么退",
+        "你们有垃圾袋吗", "有翻滚吧薯片吗", "破壁机多少钱", "麻烦帮我查一下订单，谢谢", "又想买一箱牛奶，有货吗", "满意度调查在哪填",
+        "地址写错了，能改吗", "陌生气味怎么去除", "你们最近在搞什么活动",
+    ),
+    "pleased": (
+        "Thanks, great", "Thanks!!", "not bad at all, thanks", "I'm happy with it", "couldn't be happier", "Happy New Year!!",
+        "多谢", "我很满意", "不能更满意了", "谢谢，不生气了", "太好了！！",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "shows"), [(text, shows) for shows, texts in MOODS.items() for text in texts]
+)
 def test_the_mood_is_read_from_the_wording(text: str, shows: str):
     assert mood(text) == shows
 
 
 def test_whoever_is_angry_gets_a_person_whatever_they_ask(desk: DeskAgent):
     for n, text in enumerate(
-        ("When are you open?!! This is ridiculous", "Do you sharpen knives? You useless liars")
+        (
+            "When are you open?!! This is ridiculous",
+            "Do you sharpen knives? You useless liars",
+            "几点开门？气死我了",
+        )
     ):
         assert desk.answer(text, customer=CUSTOMER, session=f"angry {n}").action == "handoff"

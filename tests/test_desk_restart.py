@@ -107,6 +107,20 @@ def test_killed_at_any_call_of_a_handover_it_goes_on_where_it_was(name: str, tmp
 
 
 @pytest.mark.slow
+def test_killed_when_the_agent_has_answered_it_is_asked_again_and_the_customer_answered_once(tmp_path: Path):
+    shop = tmp_path / "shop"
+    with killable("chatwoot", shop) as (desk, server, queue):
+        talk = desk.begin("1842")
+        desk.say(talk, "hello")
+        desk.wait(lambda: queue.health().waiting == 0, 20)
+        desk.say(talk, "die")
+        desk.wait((shop / "died").exists, 20)
+        server.start()
+        desk.wait(lambda: queue.health().waiting == 0, 20)
+        assert desk.replies(talk) == ["re: hello", "re: die, asked again"]
+
+
+@pytest.mark.slow
 def test_killed_again_and_again_under_traffic_it_answers_all_once_and_in_order(tmp_path: Path):
     with killable("slack", tmp_path / "shop") as (desk, server, queue):
         talks = [desk.begin("1842") for _ in range(5)]

@@ -184,9 +184,12 @@ class Answered(Protocol):
 
 
 class Answers(Protocol):
-    """Who answers, as `agent.desk.DeskAgent` does. Several threads may call it at once."""
+    """Who answers, as `agent.desk.DeskAgent` does. Several threads may call it at once. again: the same message was
+    asked before and its answer was lost; it counts as one."""
 
-    def answer(self, text: str, *, customer: str | None, session: str, assist: bool = False) -> Any: ...
+    def answer(
+        self, text: str, *, customer: str | None, session: str, assist: bool = False, again: bool = False
+    ) -> Any: ...
 
     def feedback(self, session: str, outcome: str, text: str = "") -> Any: ...
 

@@ -91,9 +91,11 @@ class Delivery:
         if not posted and not self._ours(desk, event, look, talk):
             self._queue.done(entry, with_colleagues=True)
             return
-        earlier = [] if entry.ready or posted else _events(event.conversation, look, event.order, talk)
-        if self._queue.accept(entry.desk, earlier, knocked=False):
-            raise EarlierFirst
+        if not (entry.ready or posted):
+            earlier = _events(event.conversation, look, event.order, talk)
+            self._queue.accept(entry.desk, earlier, knocked=False)
+            if self._queue.overtaken(entry):  # it may also have come in by itself since this one was begun
+                raise EarlierFirst
         ready = entry.ready or self._ask(desk, entry)
         if not (entry.ready or posted or desk.assists or desk.adapter.bots_turn(event.conversation)):
             self._queue.done(
@@ -122,6 +124,8 @@ class Delivery:
         """Return the agent's answer, once it is on disk."""
         event = entry.event
         customer = desk.contacts.customer(desk.adapter.who(event))
+        if not entry.asked:
+            self._queue.asking(entry)
         ready = self._ready(desk, entry, customer)
         self._queue.answered(entry, ready, customer)
         return ready
@@ -131,7 +135,9 @@ class Delivery:
         if not said:
             return unanswerable(said, "no_words")
         try:
-            reply = self._answers.answer(said, customer=customer, session=session(entry), assist=desk.assists)
+            reply = self._answers.answer(
+                said, customer=customer, session=session(entry), assist=desk.assists, again=entry.asked
+            )
             return Ready.of(reply)
         except NotYet:
             raise

@@ -55,8 +55,11 @@ class LiveAnswers:
         """Return whether the shop knows a customer, and has not had to forget them. Raises NotYet."""
         return self._agent().shop.has_customer(customer) and not self._services.erased.has(customer)
 
-    def answer(self, text: str, *, customer: str | None, session: str, assist: bool = False) -> DeskReply:
-        return self._desk_agent().answer(text, customer=customer, session=session, assist=assist)
+    def answer(
+        self, text: str, *, customer: str | None, session: str, assist: bool = False, again: bool = False
+    ) -> DeskReply:
+        agent = self._desk_agent()
+        return agent.answer(text, customer=customer, session=session, assist=assist, again=again)
 
     def feedback(self, session: str, outcome: str, text: str = "") -> None:
         self._desk_agent().feedback(session, outcome, text)

@@ -19,6 +19,8 @@ from api.desk.base import DeskEvent, Health, Ready
 from customers.stores.sqlite import SqliteFile
 
 FILE = "desks.sqlite"
+_ASKED = "{}"
+"""Stands for an event's answer from when the agent is asked until the answer is there."""
 KEPT_DAYS = 30
 """How long the key of a finished event is kept, so that a late delivery of it is known."""
 
@@ -43,13 +45,15 @@ ORDER BY e.received, e.id LIMIT ?"""
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An event that waits. ready: its answer, where the agent has given one already."""
+    """An event that waits. ready: its answer, where the agent has given one already. asked: the agent was asked
+    before, by a process that may have ended before it could keep the answer."""
 
     id: int
     desk: str
     event: DeskEvent
     ready: Ready | None
     tries: int
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +138,23 @@ class DeskQueue:
                 i,
                 desk,
                 DeskEvent.from_dict(json.loads(body)),
-                Ready(**json.loads(reply)) if reply else None,
+                Ready(**json.loads(reply)) if reply not in ("", _ASKED) else None,
                 tries,
+                reply == _ASKED,
             )
             for i, desk, body, reply, tries in found
         ]
+
+    def overtaken(self, entry: Entry) -> bool:
+        """Return whether an earlier event of the same conversation waits."""
+        place = (entry.desk, entry.event.conversation, entry.event.order, entry.event.order, entry.id)
+        return bool(
+            self._file.rows(
+                "SELECT 1 FROM events WHERE state = 'waiting' AND desk = ? AND conversation = ?"
+                " AND (ord < ? OR (ord = ? AND id < ?)) LIMIT 1",
+                place,
+            )
+        )
 
     def next_due(self) -> float | None:
         """Return in how many seconds something is due, None where nothing waits."""
@@ -151,6 +167,11 @@ class DeskQueue:
             (desk, conversation),
         )
         return Talk(bool(found[0][0]), *found[0][1:]) if found else Talk()
+
+    def asking(self, entry: Entry) -> None:
+        """Keep that the agent is about to be asked."""
+        with self._file.writing() as con:
+            con.execute("UPDATE events SET reply = ? WHERE id = ?", (_ASKED, entry.id))
 
     def answered(self, entry: Entry, ready: Ready, customer: str | None) -> None:
         """Keep the agent's answer, before any of it is posted."""

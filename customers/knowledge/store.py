@@ -186,6 +186,11 @@ class KnowledgeStore:
         assert made is not None
         return made
 
+    def unsay(self, said: Said) -> None:
+        """Take back an answer that never reached anybody."""
+        with self._file.writing() as con:
+            con.execute("DELETE FROM said WHERE id = ?", [said.id])
+
     def settle(self, session: str, outcome: Outcome, final: str = "") -> Said | None:
         """Note what came of a conversation's latest answer; return it, or None where nothing was said. A rating
         stands over what a later closing says."""
