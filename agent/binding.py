@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agent import cues
+from agent import cues, left_out
 from agent.clauses import scoped
 from agent.links import Links
 from agent.subject import ENTITIES, MAX_CALLS, MAX_EACH, PSEUDO, Call, Found, Subject
@@ -25,12 +25,63 @@ def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
             continue
         if _asks_redeemers(item, subject):
             name, item = "campaign", {"tool": name}
+        if _asks_of_one_thing(item, subject):
+            told = {"tool": "measure", "quantity": "baskets", "by": "none"}
+            item = told if cues.asks_ever(subject.links.text) else {"tool": "explain_preference"}
+            name = item["tool"]
+        if _asks_what_to_mention(item, subject):
+            name, item = "profile", {"tool": name, "about": "tastes"}
         for call in bound(TOOLS[name], {k: v for k, v in item.items() if k != "tool" and v}, part):
             if call not in calls:
                 calls.append(call)
+    calls = _told_by_campaigns(calls)
     real = [c for c in calls if c.tool not in PSEUDO]
     asked = [c for c in real if not _finds_again(c)]
     return _with_finders((asked or real or calls[:1])[:MAX_CALLS], subject)
+
+
+def _told_by_campaigns(calls: list[Call]) -> list[Call]:
+    """Let a campaign's own results tell whom it was sent to and who redeemed, where both are asked for: they hold the
+    two figures and their ratio."""
+    counts = [_counts_of_campaign(c) for c in calls]
+    several = {key for key in counts if key and counts.count(key) > 1}
+    several |= {str(c.args["campaign"]) for c in calls if c.tool == "campaign" and c.args.get("campaign")}
+    told = [
+        Call("campaign", {"campaign": key}) if key in several else c
+        for c, key in zip(calls, counts, strict=True)
+    ]
+    return [c for n, c in enumerate(told) if c not in told[:n]]
+
+
+def _counts_of_campaign(call: Call) -> str:
+    """The one campaign whose reach or redemptions a call counts, and nothing else; "" for any other call."""
+    args = call.args
+    plain = call.tool == "measure" and args.keys() == {"quantity", "by", "filters"} and args["by"] == "none"
+    if not plain or args["quantity"] not in ("received", "redemptions"):
+        return ""
+    campaigns = args["filters"].get("campaign", [])
+    return campaigns[0] if args["filters"].keys() == {"campaign"} and len(campaigns) == 1 else ""
+
+
+def _asks_of_one_thing(item: Mapping[str, Any], subject: Subject) -> bool:
+    """Whether the plan speaks of chances in general, or of a reason, where it was asked whether somebody ever bought one
+    thing ("has she ever bought baby food?") or will buy it ("is she due for cat litter?")."""
+    text, about = subject.links.text, item.get("about")
+    of_goods = subject.has("customer") and any(subject.keys(k) for k in ("category", "type", "product"))
+    if not of_goods or cues.asks_why(text):
+        return False
+    if cues.asks_ever(text):
+        return item["tool"] == "explain_preference" or about in ("next", "tastes")
+    one = len(subject.keys("category")) == 1 and not cues.asks_which(text)
+    return item["tool"] == "profile" and about == "next" and one
+
+
+def _asks_what_to_mention(item: Mapping[str, Any], subject: Subject) -> bool:
+    """Whether offers are planned where only something to say or write is asked for: that is what they like."""
+    text, talks = subject.links.text, "talk" in subject.links.modifiers and subject.has("customer")
+    if item["tool"] == "profile":  # not what they spend and earn
+        return talks and item.get("about") == "everything" and cues.asks_which(text)
+    return talks and item["tool"] == "recommend" and "recommend" not in cues.tools(text)
 
 
 def _finds_again(call: Call) -> bool:
@@ -78,6 +129,12 @@ _UNPLACED = -1
 
 def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
     """Return the calls of a tool with every argument that the plan does not choose filled in from what is linked."""
+    gone: Mapping[str, Any] = {}
+    if any(schema.get("x-excluded") for schema in tool.parameters.values()):
+        gone = subject.links.left_out if chosen.get("quantity") not in _TOUCHES else {}
+    if gone:
+        subject = left_out.without(subject)
+        chosen = {k: v for k, v in chosen.items() if v not in gone.get(k, ())}
     links, args = subject.links, _sensible(chosen, subject) if tool.name == "measure" else dict(chosen)
     each: dict[str, list[str]] = {}
     for name, schema in tool.parameters.items():
@@ -98,7 +155,13 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
             args[name] = links.note_number
         elif schema.get("x-amount") and links.amounts:
             args[name] = links.amounts[0].as_argument()
-        elif (modifier := schema.get("x-modifier")) and modifier in links.modifiers:
+        elif schema.get("x-excluded") and gone:
+            args[name] = {k: list(keys) for k, keys in gone.items()}
+        elif (
+            (modifier := schema.get("x-modifier"))
+            and modifier in links.modifiers
+            and _applies(modifier, args)
+        ):
             args[name] = True
         elif schema.get("x-partner") and (pair := _partner(tool, args, subject)):
             args[name] = pair[1]
@@ -114,6 +177,13 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
         for c in calls
         for p in links.periods
     ]
+
+
+def _applies(modifier: str, args: Mapping[str, Any]) -> bool:
+    """Whether a modifier says anything about a call with these arguments."""
+    if modifier == "weekend":
+        return args.get("by") == "weekday"
+    return modifier != "of_all_days" or args.get("by") == "none"
 
 
 def _partner(tool: Tool, args: Mapping[str, Any], subject: Subject) -> tuple[str, str] | None:
@@ -152,6 +222,7 @@ def _asks_redeemers(item: Mapping[str, Any], subject: Subject) -> bool:
 _BOUNDED = {"baskets": "baskets", "money": "spend", "units": "units"}
 """The figure of each customer that a threshold of this unit bounds."""
 _OVERLAPPING = frozenset({"customers", "baskets"})
+_TOUCHES = frozenset({"redemptions", "received"})
 
 
 def _sensible(chosen: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
@@ -159,6 +230,16 @@ def _sensible(chosen: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
     are ("the first half against the second"), and a share of customers or trips is one figure, for a customer buys
     from several categories."""
     links, by = subject.links, chosen.get("by")
+    if by == "none" and "weekend" in links.modifiers:
+        chosen, by = {**chosen, "by": "weekday"}, "weekday"  # "how much do we take at weekends"
+    if by == "weekday" and chosen.get("quantity") == "customers":
+        return {**chosen, "quantity": "baskets"}  # nearly everybody comes on each weekday in time
+    if (
+        "of_all_days" in links.modifiers
+        and by in ("segment", "customer", "month")
+        and not _worded(str(by), links)
+    ):
+        return {**chosen, "by": "none"}
     compared = by == "month" and len(links.periods) > 1 and not cues.names_month(links.text)
     share = (
         chosen.get("quantity") in _OVERLAPPING
@@ -174,6 +255,11 @@ def _sensible(chosen: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
     if chosen.get("quantity") == "customers" and by == "none" and bounded:
         return {**chosen, "quantity": bounded, "by": "customer"}  # "how many people came more than 50 times"
     return dict(chosen)
+
+
+def _worded(by: str, links: Links) -> bool:
+    """Whether the question says that it is to be broken down so."""
+    return by in cues.breakdowns(links.text, (), (), ())
 
 
 def _undivided(found: dict[str, Any], by: Any, links: Links) -> dict[str, Any]:

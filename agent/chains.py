@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from agent import cues
 from agent.binding import FILTERED, bind, bound
 from agent.subject import ENTITIES, MAX_CALLS, PSEUDO, Call, Found, Subject
 from tools import TOOLS
@@ -40,9 +41,8 @@ def bind_plan(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
             ] or items
         plain = [{k: v for k, v in item.items() if k != "from"} for item in items]
         # a call that was to take what another finds may lack it now
-        return [c for c in bind({"calls": plain}, subject) if c.tool in PSEUDO or _whole(c)] or [
-            Call("clarify")
-        ]
+        bound_ = [c for c in bind({"calls": plain}, subject) if c.tool in PSEUDO or _whole(c)]
+        return _pointing_back(bound_, subject) or [Call("clarify")]
     calls: list[Call] = []
     finders: list[tuple[int, str]] = []
     for item in items[:MAX_CALLS]:
@@ -60,6 +60,22 @@ def bind_plan(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
             finders.append((len(calls), kind))
         calls += made
     return calls[:MAX_CALLS] or [Call("clarify")]
+
+
+def _pointing_back(calls: list[Call], subject: Subject) -> list[Call]:
+    """Let a call take the category that an earlier one finds, where the question names none and points back to it:
+    "what does he like most, and what should we offer him there?"."""
+    if subject.has("category") or not cues.points_back(subject.links.text):
+        return calls
+    found, finder = [], None
+    for number, call in enumerate(calls):
+        takes = call.tool in TOOLS and TOOLS[call.tool].parameters.get("category", {}).get("x-entity")
+        if finder is not None and takes and not call.args.get("category"):
+            call = Call(call.tool, call.args | {"category": Found(finder, "category", 1)})
+        elif found_by(call.tool, call.args) == "category":
+            finder = number
+        found.append(call)
+    return found
 
 
 def _without(call: Call, used: Collection[str]) -> Call:

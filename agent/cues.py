@@ -19,7 +19,8 @@ _AFTER_EN, _BEFORE_EN = pattern("thing_after_en"), pattern("thing_before_en")
 _AFTER_ZH, _BEFORE_ZH = pattern("thing_after_zh"), pattern("thing_before_zh")
 _SUPERLATIVE, _RANKING = pattern("superlative"), pattern("ranking")
 _ASKS_ONE, _WHY = pattern("asks_one"), pattern("asks_why")
-_JOINED = pattern("joined")
+_JOINED, _POINTS_BACK = pattern("joined"), pattern("points_back")
+_EVER, _WHICH = pattern("ever_bought"), pattern("which_thing")
 _THEY, _ONE = pattern("each_of_them"), pattern("one_person")
 _COMPLAINT, _GROWTH, _SHOP_WIDE = pattern("complaint"), pattern("growth"), pattern("shop_wide")
 
@@ -137,6 +138,21 @@ def is_thing(text: str, term: str) -> bool:
     chinese = bool(re.search(r"[\u3400-\u9fff]", term))
     leads, follows = (_AFTER_ZH, _BEFORE_ZH) if chinese else (_AFTER_EN, _BEFORE_EN)
     return place >= 0 and bool(leads.search(before) or follows.search(after))
+
+
+def asks_ever(text: str) -> bool:
+    """Whether a text asks if something was ever bought."""
+    return bool(_EVER.search(text))
+
+
+def asks_which(text: str) -> bool:
+    """Whether a text asks which thing is meant."""
+    return bool(_WHICH.search(text))
+
+
+def points_back(text: str) -> bool:
+    """Whether a text points to a thing that it has asked for itself ("there", "in that category")."""
+    return bool(_POINTS_BACK.search(text))
 
 
 def points_to_several(text: str) -> bool:

@@ -58,6 +58,12 @@ def read(
     links = linker.link(rest)
     links.pronoun = links.pronoun and "customer" not in found
     links.same_thing = links.same_thing and not found.keys() & {"category", "product", "segment", "campaign"}
+    if "customer" not in found and not links.customers and _of_somebody(links):
+        # "900's favourite category, and what should we offer him there?"
+        for _, phrase in found.values():
+            inside = linker.link(phrase)
+            for key in inside.customers:
+                links.add("customer", key)
     described: dict[str, Described] = {}
     for kind in ("customer", "category", "product", "segment", "campaign"):
         if kind in found:
@@ -69,6 +75,11 @@ def read(
                 return None
             described[kind] = made
     return Reading(links, described)
+
+
+def _of_somebody(links: Links) -> bool:
+    """Whether what is left of a question speaks of one customer, or asks for what only one can be given."""
+    return links.pronoun or bool(cues.tools(links.text) & {"recommend", "explain_preference"})
 
 
 def _phrases(text: str) -> Iterator[tuple[str, str, str]]:

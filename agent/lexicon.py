@@ -37,7 +37,9 @@ _VERBS = frozenset(
     "drink dip dish pet toy card cook bake snack".split()
 )  # names' words that are verbs after a person
 _SOMEBODY = re.compile(
-    r"\b(?:who|s?he|they|customers?|people|households?|shoppers?|to|does\s+\S+)\s+$", re.IGNORECASE
+    r"\b(?:who|s?he|they|customers?|people|households?|shoppers?|segment|group|band|bracket|class|everybody|everyone"
+    r"|anybody|anyone|somebody|someone|to|does\s+\S+)\s+$",
+    re.IGNORECASE,
 )
 SPELLING, MEANING, MARGIN = 0.84, 0.62, 0.05
 WORD_SPELLING, SHORT_SPELLING = SPELLING, 0.85

@@ -10,13 +10,14 @@ import re
 from dataclasses import replace
 from datetime import date
 
-from agent import ids, vocabulary
+from agent import cues, ids, vocabulary
 from agent.amounts import find_amounts
 from agent.bands import BandFinder
 from agent.counts import find_counts
 from agent.dictation import find_note, find_note_number
 from agent.ids import Span, taken, use
-from agent.lexicon import Lexicon, Match
+from agent.left_out import left_out
+from agent.lexicon import SYNONYM, Lexicon, Match
 from agent.links import Links
 from agent.periods import Period, find_periods
 from agent.prompts import pattern
@@ -33,11 +34,12 @@ _KIDS = re.compile(
 )
 _DATED = re.compile(r"(?<!\d)\d{1,2}(?!\d).*(?:[A-Za-z]{3}|月)|[A-Za-z]{3}.*(?<!\d)\d{1,2}(?!\d)")
 _IN_YEAR = re.compile(r"\b(?:in|during|since|until|till|before|after|by|year)\s*$", re.IGNORECASE)
-_YEARS_AWAY = 3
+_YEARS_AWAY, _FEW_ALIKE = 3, 3
 _PRONOUN = pattern("pronoun")
 _SAME_THING = pattern("same_thing")
 _NEW_ONLY = pattern("new_only")
 _ASCENDING = pattern("ascending")
+_WEEKEND, _SMALL_TALK = pattern("weekend"), pattern("small_talk")
 
 _GOODS = ("category", "type", "product")
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -80,6 +82,7 @@ class Linker:
         self._counts(links, free)
         self._bare_customers(links, free)
         self._terms(links, free, matches)
+        links.left_out = left_out(links)
         return links
 
     def _dictated(self, links: Links, free: list[bool]) -> None:
@@ -192,6 +195,9 @@ class Linker:
             links.periods.append(_inside(period, info.first_day, info.last_day))
             use(free, *period.span)
         links.periods.sort(key=lambda p: p.span)
+        covers = [p for p in links.periods if p.start <= info.first_day and p.end >= info.last_day]
+        if len(links.periods) == 1 and not covers and cues.asks_share(links.text):
+            links.modifiers.add("of_all_days")
 
     def _is_person(self, text: str, period: Period) -> bool:
         """Whether what reads like a year is a customer: an id far from the years of the data, or one
@@ -209,6 +215,10 @@ class Linker:
             links.modifiers.add("new_only")
         if taken(_ASCENDING, links.text, free):
             links.modifiers.add("ascending")
+        if taken(_WEEKEND, links.text, free):
+            links.modifiers.add("weekend")
+        if _SMALL_TALK.search(links.text):
+            links.modifiers.add("talk")
         asked = links.text.replace(links.note, " ") if links.note else links.text
         links.pronoun = bool(_PRONOUN.search(asked))
         links.same_thing = bool(_SAME_THING.search(asked))
@@ -220,6 +230,8 @@ class Linker:
         kinds = {t.kind for t in match.things}
         if len(match.things) > 1 and kinds != {"attribute_value"}:
             links.ambiguous.append((match.text, match.things[:5]))
+            if match.level >= SYNONYM and len(match.things) <= _FEW_ALIKE and kinds <= {"category", "type"}:
+                links.alike[match.text] = match.span
             return
         for thing in match.things:
             links.add(thing.kind, thing.key, match.span)

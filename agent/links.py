@@ -35,6 +35,8 @@ class Links:
     """The number of the note that is to go ("delete note 3")."""
     modifiers: set[str] = field(default_factory=set)
     ambiguous: list[tuple[str, tuple[Named, ...]]] = field(default_factory=list)
+    alike: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Ambiguous words that name each of a few kinds of goods as well as the others ("wine"), and where they stand."""
     terms: list[str] = field(default_factory=list)
     """Content words that name nothing the shop has."""
     topic: str = ""
@@ -43,6 +45,8 @@ class Links:
     """The category that each linked product type belongs to."""
     joined: set[str] = field(default_factory=set)
     """Attributes whose several values were named by one word ("with kids"): no comparison."""
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    """What is named only to be left out ("instead of coffee"), by kind; it stands in `things` as well."""
     pronoun: bool = False
     same_thing: bool = False
 

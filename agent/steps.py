@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from agent import acting, answer, budget, conversation, cues, endings, lines, policy, prose, verify
+from agent import acting, answer, budget, conversation, cues, endings, lines, policy, prose, unused, verify
 from agent.chains import bind_plan
 from agent.dictation import find_note
 from agent.errors import Cancelled, LLMError
@@ -15,6 +15,7 @@ from agent.events import FactEvent, Grounding, Reply, Step, StepEvent, TokenEven
 from agent.language import language_of
 from agent.plan import follows, without
 from agent.reading import read_question
+from agent.sharing import over_all
 from agent.subject import Call, Subject
 from agent.turn import Services, Turn
 from tools import TOOLS
@@ -88,7 +89,7 @@ class Steps:
             if not turn.calls:
                 asking = conversation.for_planning(turn.subject)
                 turn.emit(StepEvent(turn.words(both(en="Working out what to look up", zh="正在分析问题"))))
-                turn.calls = bind_plan(self._raw_plan(turn, asking), asking)
+                turn.calls = over_all(bind_plan(self._raw_plan(turn, asking), asking), turn.links)
             turn.calls = conversation.without_offered(turn.calls, turn.subject, turn.memory)
             turn.calls = budget.with_budget(turn.calls, turn.subject)
             if endings.exceeds_scope(turn):
@@ -163,7 +164,7 @@ class Steps:
         """One more plan, without the call that failed; what fails again is said honestly."""
         with _timed(turn, "plan"):
             asking = conversation.for_planning(turn.subject)
-            planned = bind_plan(self._raw_plan(turn, asking, failed), asking)
+            planned = over_all(bind_plan(self._raw_plan(turn, asking, failed), asking), turn.links)
             # Nobody was asked about what this plan would change, so it may only read.
             turn.calls = [c for c in planned if c.tool in TOOLS and TOOLS[c.tool].access is Access.READ]
             turn.calls = endings.within_scope(turn)
@@ -182,8 +183,7 @@ class Steps:
         with _timed(turn, "answer"):
             turn.draft = answer.compose(turn.traces, turn.language)
             notes = [self._s.say(turn, "unserved")] if turn.unserved else []
-            if note := self._wider(turn):
-                notes.append(note)
+            notes += [note for note in (self._wider(turn), self._unused(turn)) if note]
             for note in reversed(notes):
                 turn.draft.lines[:0] = [note, ""]
             for citation in turn.draft.citations:
@@ -224,6 +224,15 @@ class Steps:
         ]
         category = label(turn.words(self._s.shop.name("category", sorted(map(str, used))[0])))
         return self._s.say(turn, "wider", type=listing(types, turn.language), category=category)
+
+    def _unused(self, turn: Turn) -> str:
+        """Say so where something that was named limited nothing."""
+        shop, info = self._s.shop, self._s.shop.info
+        left = [label(turn.words(shop.name(*thing))) for thing in unused.things(turn.subject, turn.traces)]
+        left += [
+            label(p.text) for p in unused.periods(turn.subject, turn.traces, info.first_day, info.last_day)
+        ]
+        return self._s.say(turn, "unused", things=listing(left, turn.language)) if left else ""
 
     def _advice(self, turn: Turn) -> str:
         """Return the next step that suits: the only one, or the model's choice among several."""

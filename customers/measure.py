@@ -58,7 +58,8 @@ class Measure:
 
     by: dimension to group by, or None for one figure. attribute: which attribute when `by` is
     ATTRIBUTE. where: dimension -> allowed keys (OR inside, AND between); attribute filters stand
-    in `attributes` as attribute -> allowed values. start, end: inclusive local days. top: keep the
+    in `attributes` as attribute -> allowed values; `without` holds product dimensions -> keys that do not count.
+    start, end: inclusive local days. top: keep the
     n largest (or smallest when `ascending`) groups; None keeps all. at_least, more_than, at_most,
     less_than: keep only the groups whose value lies so, in the quantity's own unit; a group without
     any record (a customer who bought nothing in the period) is no group and never kept.
@@ -69,6 +70,7 @@ class Measure:
     attribute: str | None = None
     where: dict[Dimension, tuple[str, ...]] = field(default_factory=dict)
     attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    without: dict[Dimension, tuple[str, ...]] = field(default_factory=dict)
     start: date | None = None
     end: date | None = None
     top: int | None = None

@@ -84,6 +84,8 @@ def _checked(spec: Measure) -> Measure:
         raise BadInput(f"top must be 1 or more, not {spec.top}.")
     if spec.start and spec.end and spec.start > spec.end:
         raise BadInput(f"The period ends ({spec.end}) before it starts ({spec.start}); swap the two days.")
+    if not {*spec.without} <= {*_PRODUCT} or (spec.without and spec.quantity in _TOUCHES):
+        raise BadInput("Only goods can be left out, and only of what was bought.")
     empty = [str(name) for name, keys in (*spec.where.items(), *spec.attributes.items()) if not keys]
     if empty:
         raise BadInput(f"The filter on {empty[0]} allows nothing; give at least one key or leave it out.")
@@ -203,6 +205,8 @@ def _distinct(store: Store, spec: Measure, what: Q) -> str:
 
 def _single_level(spec: Measure) -> str | None:
     """The one product level in play with one key a group; "all" for none; None for several."""
+    if spec.without:
+        return None
     levels = {dimension for dimension in _PRODUCT if dimension in (spec.by, *spec.where)}
     if not levels:
         return "all"
@@ -232,6 +236,9 @@ def _select(store: Store, spec: Measure) -> _Select:
     for dimension, keys in spec.where.items():
         if not (touches and dimension in _PRODUCT):
             _filter(store, select, touches, dimension, tuple(dict.fromkeys(keys)))
+    for dimension, keys in spec.without.items():
+        marks, gone = ", ".join("?" for _ in keys), ids(store, str(dimension), keys)
+        select.keep(f"(l.{dimension} IS NULL OR l.{dimension} NOT IN ({marks}))", gone)
     for name, values in spec.attributes.items():
         _filter_attribute(store, select, name, tuple(dict.fromkeys(values)))
     if touches and spec.by not in _PRODUCT and any(dimension in _PRODUCT for dimension in spec.where):

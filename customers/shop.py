@@ -7,9 +7,10 @@ seen by the next `Shop.open`. Safe to use from several threads.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from customers import campaigns, measure, recommend
@@ -201,11 +202,14 @@ class Shop:
         category: str | None = None,
         new_only: bool = False,
         exclude: Sequence[str] = (),
+        without: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> rules.Offered:
-        """What `recommend` gives, with what the shop's rules and the customer's own feedback keep out of it."""
+        """What `recommend` gives, with what the shop's rules and the customer's own feedback keep out of it. without:
+        keys by kind (department, category, type, brand, product) whose products are not asked for."""
         self._known(customer_id)
 
         look = _LOOKED_AT if self._ranking.knows() else 1
+        exclude = [*exclude, *self._products_of(without)]
 
         def ask(wanted: int, without: Sequence[str]) -> list[v.Recommendation]:
             found = self._recommenders.recommend(
@@ -225,6 +229,15 @@ class Shop:
             self._brand_of,
             capped=category is None,
         )
+
+    def _products_of(self, things: Mapping[str, Collection[str]]) -> list[str]:
+        """The products of any of these things, by kind."""
+        found = list(things.get("product", ()))
+        for kind in ("department", "category", "type", "brand"):
+            if keys := list(things.get(kind, ())):
+                rows = self.query(f'SELECT product_id FROM products WHERE list_contains(?, "{kind}")', [keys])
+                found += [str(key) for (key,) in rows]
+        return found
 
     def _brand_of(self, product_id: str) -> str:
         return next((b or "" for (b,) in self.query(_BRAND, [product_id])), "")
@@ -339,11 +352,11 @@ class Shop:
                 [customer_id],
             )
         )
-        return self._reach.new_categories(trips, searches, n, self._for_adults)
+        return self._reach.new_categories(trips, searches, n, self.for_adults)
 
     @cached_property
-    def _for_adults(self) -> frozenset[str]:
-        """Categories at least half of whose products are for adults only."""
+    def for_adults(self) -> frozenset[str]:
+        """Categories at least half of whose products are for adults only: never pushed, nor a topic to begin with."""
         rows = self.query(
             "SELECT category FROM products WHERE category IS NOT NULL GROUP BY category HAVING"
             " avg(regexp_matches(upper(concat_ws(' ', department, category, \"type\")), ?)::INT) >= 0.5",

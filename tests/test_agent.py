@@ -113,12 +113,12 @@ def test_what_needs_no_model(question: str, kind: str, says: str):
     ("question", "planned", "kind", "says"),
     [
         (
-            "How much kitty stuff was sold?",
-            plans("measure", quantity="units", by="none"),
+            "Who should get a kitty stuff coupon?",
+            plans("audience", category="CAT FOOD"),
             "clarify",
             "Cat litter",
         ),
-        ("猫用品卖了多少件？", plans("measure", quantity="units", by="none"), "clarify", "猫砂"),
+        ("猫用品的优惠券该发给谁？", plans("audience"), "clarify", "猫砂"),
         (
             "How much caviar was sold to customer 0?",
             plans("measure", quantity="spend", by="none"),

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 from agent.binding import bind
+from agent.chains import bind_plan
+from agent.conversation import for_planning
 from agent.lexicon import Lexicon
 from agent.link import Linker
 from agent.plan import Planner, follows, grammar
 from agent.prompts import default_prompts
-from agent.subject import PSEUDO, Subject
+from agent.sharing import over_all
+from agent.subject import PSEUDO, Found, Subject
 from customers.encoder import MultilingualEncoder
 from tests import corner
 from tools import TOOLS, WRITE_TOOLS
@@ -274,3 +277,112 @@ def test_every_planned_call_can_run():
 def test_a_share_of_customers_is_told_of_one_figure(question: str) -> None:
     assert options(question, "measure", "by") == {"none"}
     assert options(question, "measure", "quantity") == {"customers"}
+
+
+def planned(text: str, *items: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The calls of a plan, all but the tools' names and arguments left out."""
+    subject = about(text)
+    asking = for_planning(subject)
+    return [(c.tool, c.args) for c in over_all(bind_plan({"calls": list(items)}, asking), subject.links)]
+
+
+RECOMMEND, TASTES = {"tool": "recommend"}, {"tool": "profile", "about": "tastes"}
+TRIPS = {"tool": "measure", "quantity": "baskets", "by": "none"}
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("What could I recommend to 88 instead of cheese?", {"category": ["CHEESE"]}),
+        ("Suggest customer 88 something other than wine and cheese", {"category": ["WINE", "CHEESE"]}),
+        ("除了奶酪，还能给88号推荐什么？", {"category": ["CHEESE"]}),
+        ("给88号推荐奶酪和牛奶以外的商品", {"category": ["CHEESE", "MILK"]}),
+        ("Recommend customer 88 anything but whole milk", {"type": ["MILK A"]}),
+    ],
+)
+def test_what_is_to_be_left_out_is_not_asked_for(text: str, gone: dict[str, list[str]]):
+    assert planned(text, RECOMMEND) == [("recommend", {"customer": "88", "without": gone})]
+    ((_, args),) = planned(text, TRIPS)
+    assert (args["filters"], args["without"]) == ({"customer": ["88"]}, gone)
+
+
+def test_what_stands_in_for_a_recalled_thing_is_of_its_kind():
+    text = "88's cheese got recalled, what could I offer instead of the cheese?"
+    assert planned(text, RECOMMEND) == [("recommend", {"customer": "88", "category": "CHEESE"})]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What does 88 like most, and what should we offer him there?",
+        "88号最喜欢什么品类，在那里该给他推荐什么？",
+    ],
+)
+def test_an_offer_may_point_back_to_what_the_question_finds(text: str):
+    assert planned(text, TASTES, RECOMMEND)[1] == (
+        "recommend",
+        {"customer": "88", "category": Found(0, "category", 1)},
+    )
+    # nothing points back: any offer will do
+    assert planned("88号最喜欢什么品类？再推荐两样", TASTES, RECOMMEND)[1][1].get("category") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["活动1发给了多少人，其中多少人用了券", "How many people got campaign 1 and how many of them redeemed?"],
+)
+def test_a_campaign_tells_its_reach_and_redemptions_at_once(text: str):
+    counts = [{"tool": "measure", "quantity": q, "by": "none"} for q in ("received", "redemptions")]
+    assert planned(text, *counts) == [("campaign", {"campaign": "1"})]
+    assert planned("How many people got campaign 1?", counts[0])[0][0] == "measure"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What should I write on a thank-you card to customer 88?",
+        "跟88号打招呼可以聊点什么？",
+        "给88号写感谢卡，写什么好？",
+    ],
+)
+def test_what_to_say_to_somebody_is_no_offer(text: str):
+    assert planned(text, RECOMMEND) == [("profile", {"customer": "88", "about": "tastes", "talk": True})]
+
+
+@pytest.mark.parametrize(
+    ("text", "by"), [("Which weekday do most people come?", "weekday"), ("周末来的人多吗", "none")]
+)
+def test_people_by_weekday_are_counted_by_trips(text: str, by: str):
+    ((_, args),) = planned(text, {"tool": "measure", "quantity": "customers", "by": by})
+    assert (args["quantity"], args["by"]) == ("baskets", "weekday")
+
+
+@pytest.mark.parametrize(
+    ("text", "item", "tool"),
+    [
+        ("Has 88 ever bought cheese from us?", {"tool": "explain_preference"}, "measure"),
+        ("88号买过奶酪吗？", {"tool": "explain_preference"}, "measure"),
+        ("Is customer 88 due for cheese soon?", {"tool": "profile", "about": "next"}, "explain_preference"),
+        ("What will 88 buy next, cheese?", {"tool": "profile", "about": "next"}, "profile"),
+        (
+            "Why does 88 buy cheese, has he ever bought it?",
+            {"tool": "explain_preference"},
+            "explain_preference",
+        ),
+    ],
+)
+def test_one_thing_that_is_named_is_what_is_told_of(text: str, item: dict[str, Any], tool: str):
+    assert [name for name, _ in planned(text, item)] == [tool]
+
+
+@pytest.mark.parametrize("text", ["How much kitty stuff did we sell?", "猫用品卖了多少？"])
+def test_a_word_for_several_kinds_means_all_of_them_in_a_figure(text: str):
+    ((_, args),) = planned(text, TRIPS)
+    assert args["filters"] == {"category": ["CAT FOOD", "CAT LITTER"]}
+    calls = planned("Recommend kitty stuff to 88", RECOMMEND)
+    assert [args["category"] for _, args in calls] == ["CAT FOOD", "CAT LITTER"]
+
+
+def test_a_part_of_the_year_is_told_of_the_year():
+    ((_, args),) = planned("What part of the milk money came in June?", {"tool": "measure", "quantity": "spend", "by": "segment"})  # fmt: skip
+    assert (args["by"], args["of_all_days"]) == ("none", True)

@@ -37,7 +37,7 @@ class ExplainPreferenceTool:
         try:
             found = shop.explain_preference(args["customer"], args["category"])
         except Unknown as error:
-            raise CannotDo(_unmodelled(shop, args["category"])) from error
+            raise CannotDo(_unmodelled(shop, args["customer"], args["category"])) from error
         who, name = names.customer(args["customer"]), names.called(found.name)
         chance, base = words.chance(found.probability), words.chance(found.base_rate)
         head = Fact(
@@ -55,11 +55,14 @@ class ExplainPreferenceTool:
         return ToolResult(tuple(facts), full=found)
 
 
-def _unmodelled(shop: Shop, category: str) -> Mapping[str, str]:
-    name = names.category(shop, category)
+def _unmodelled(shop: Shop, customer: str, category: str) -> Mapping[str, str]:
+    name, who = names.category(shop, category), names.customer(customer)
+    bought = shop.category_history(customer, category) is not None
+    done_en, done_zh = ("has bought", "买过") if bought else ("has never bought", "从未买过")
     return both(
-        en=f"{name.en} is bought too seldom to predict who will buy it, so there is no score to explain.",
-        zh=f"{name.zh}的购买记录太少，无法预测谁会购买，因此没有可以解释的概率。",
+        en=f"{name.en} is bought too seldom to predict who will buy it, so there is no score to explain;"
+        f" {who.en} {done_en} it.",
+        zh=f"{name.zh}的购买记录太少，无法预测谁会购买，因此没有可以解释的概率；{who.zh}{done_zh}。",
     )
 
 

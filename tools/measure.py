@@ -11,6 +11,7 @@ from customers.measure import Dimension, Measure, MeasureRow, Quantity
 from tools import measure_thresholds as thresholds
 from tools import names, words
 from tools.base import Access, CannotDo, Fact, Table, ToolResult
+from tools.measure_parts import ADDED, counted_by_trips, part_of_all_days, share, share_of, weekends
 from tools.measure_words import (
     GROUPS,
     MANY,
@@ -32,6 +33,8 @@ _FILTERS = (Dimension.CUSTOMER, Dimension.DEPARTMENT, Dimension.CATEGORY, Dimens
 _PRODUCT_SIDE = (Dimension.DEPARTMENT, Dimension.CATEGORY, Dimension.TYPE, Dimension.PRODUCT, Dimension.BRAND)
 _MEANS = (Quantity.MEAN_BASKET, Quantity.MEAN_SPEND, Quantity.MEAN_PRICE)
 _SHARED = (Quantity.SPEND, Quantity.UNITS, Quantity.CUSTOMERS, Quantity.BASKETS)
+_LEAST_SHARE = 0.0005
+"""A share that would be written "0.0%" tells nothing."""
 _FEW = 24
 _EACH = 5
 
@@ -42,7 +45,9 @@ class MeasureTool:
     Filters (customers, categories, brands, segments, attributes, period) are what was linked in
     the question; the plan chooses only the quantity and what to break it down by. `amount` keeps the
     groups whose figure lies within it: {"low": 5000, "high": null, "strict_low": true,
-    "strict_high": false, "unit": "money"}; without a breakdown the groups are the customers.
+    "strict_high": false, "unit": "money"}; without a breakdown the groups are the customers. `without`: goods that
+    do not count, by kind. `weekend`: by weekday, Saturday and Sunday are told together as well. `of_all_days`: what
+    part of the whole of the data's days the period makes.
     """
 
     name = "measure"
@@ -57,11 +62,14 @@ class MeasureTool:
             "x-add": "attribute",
         },
         "filters": {"type": "object", "x-entity": "all"},
+        "without": {"type": "object", "x-excluded": True},
         "start": {"type": "string", "x-period": "start"},
         "end": {"type": "string", "x-period": "end"},
         "n": {"type": "integer", "x-count": True},
         "ascending": {"type": "boolean", "x-modifier": "ascending"},
         "amount": {"type": "object", "x-amount": True},
+        "weekend": {"type": "boolean", "x-modifier": "weekend"},
+        "of_all_days": {"type": "boolean", "x-modifier": "of_all_days"},
     }
     required = ("quantity", "by")
 
@@ -75,13 +83,15 @@ class MeasureTool:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A specification, the keys asked about inside the breakdown, how many rows to state, and the
-    threshold that the groups (or the one figure) are held against."""
+    """A specification, the keys asked about inside the breakdown, how many rows to state, the threshold that the
+    groups (or the one figure) are held against, and what else is told of it (see MeasureTool)."""
 
     spec: Measure
     focus: tuple[str, ...]
     top: int | None
     amount: thresholds.Amount | None = None
+    weekend: bool = False
+    of_all_days: bool = False
 
 
 def _asked(shop: Shop, args: Mapping[str, Any]) -> _Asked:
@@ -96,11 +106,19 @@ def _asked(shop: Shop, args: Mapping[str, Any]) -> _Asked:
         focus = where.pop(by)
     spec = Measure(
         quantity=Quantity(args["quantity"]), by=by, attribute=attribute, where=where, attributes=attributes,
+        without={Dimension(kind): tuple(keys) for kind, keys in (args.get("without") or {}).items()},
         start=_day(args.get("start")), end=_day(args.get("end")), ascending=bool(args.get("ascending")),
     )  # fmt: skip
     top = min(int(args["n"]), 50) if args.get("n") else None
     amount = None if focus else thresholds.Amount.of(args.get("amount"))
-    return _Asked(_for_threshold(spec, amount), focus, top, amount)
+    return _Asked(
+        _for_threshold(spec, amount),
+        focus,
+        top,
+        amount,
+        bool(args.get("weekend")),
+        bool(args.get("of_all_days")),
+    )
 
 
 def _for_threshold(spec: Measure, amount: thresholds.Amount | None) -> Measure:
@@ -131,10 +149,16 @@ def _single(shop: Shop, asked: _Asked) -> ToolResult:
     facts = [_fact(where, spec.quantity, result.total, statement(shop, spec.quantity, where, result.total))]
     without = {d: keys for d, keys in spec.where.items() if d not in _PRODUCT_SIDE}
     counted = spec.quantity in _SHARED and not (where.named and spec.quantity is Quantity.CUSTOMERS)
-    if counted and len(without) < len(spec.where):
-        whole = shop.measure(replace(spec, where=without)).total
+    if counted and (len(without) < len(spec.where) or spec.without):
+        whole = shop.measure(replace(spec, where=without, without={})).total
         if whole > 0:
-            facts.append(_share(shop, spec, where, result.total, whole))
+            facts.append(share(shop, spec, where, result.total, whole))
+    if (
+        asked.of_all_days
+        and spec.quantity in ADDED
+        and (always := shop.measure(replace(spec, start=None, end=None)).total) > 0
+    ):
+        facts.append(part_of_all_days(shop, spec, result.total, always))
     if asked.amount and asked.amount.unit != "share":
         facts.append(thresholds.compared(shop, spec, asked.amount, where, result.total))
     return ToolResult((*facts, *_each(shop, spec)), full=result)
@@ -185,26 +209,6 @@ def _nothing() -> Mapping[str, str]:
     return both(en="The data holds nothing that fits this question.", zh="数据中没有符合该问题的记录。")
 
 
-def _share(shop: Shop, spec: Measure, where: Scope, part: float, whole: float) -> Fact:
-    noun = QUANTITIES[spec.quantity]
-    total, share = shown(shop, spec.quantity, whole), words.percent(part / whole)
-    who_en = where.who.en if where.narrowed else "all customers"
-    who_zh = where.who.zh if where.narrowed else "全体顾客"
-    whose_en = f"{who_en}'" if who_en.endswith("s") else f"{who_en}'s"
-    text = both(
-        en=f"That is {share} of {whose_en} {noun.whole_en} {where.when.en} ({total}).",
-        zh=f"占{who_zh}{where.when.zh}{noun.whole_zh}（{total}）的{share}。",
-    )
-    if spec.quantity is Quantity.CUSTOMERS:
-        group_en, group_zh = (where.who.en, where.who.zh) if where.narrowed else ("customers", "顾客")
-        text = both(
-            en=f"That is {share} of the {total} {group_en} who bought anything {where.when.en}.",
-            zh=f"占{where.when.zh}有过购买的{total}位{group_zh}的{share}。",
-        )
-    return Fact(where.who.en, f"share_of_{spec.quantity.value}", part / whole, "share", text,
-                period=where.when.en, population=where.who.en, names=where.names)  # fmt: skip
-
-
 def _grouped(shop: Shop, asked: _Asked) -> ToolResult:
     spec, result = asked.spec, shop.measure(asked.spec)
     if not result.rows:
@@ -213,6 +217,8 @@ def _grouped(shop: Shop, asked: _Asked) -> ToolResult:
     group = _group_words(shop, spec)
     total = statement(shop, spec.quantity, where, result.total)
     facts = [_fact(where, spec.quantity, result.total, total)]
+    if asked.weekend and spec.by is Dimension.WEEKDAY:
+        facts += weekends(shop, result, where)
     ranked = sorted(result.rows, key=lambda r: r.value, reverse=not spec.ascending)
     places = {row.key: rank for rank, row in enumerate(ranked, 1)}
     stated = [row for row in ranked if row.key in asked.focus] or ranked[: _stated(asked, len(ranked))]
@@ -225,6 +231,7 @@ def _grouped(shop: Shop, asked: _Asked) -> ToolResult:
     wanted = len(stated) < len(ranked) <= _FEW and not asked.focus
     return ToolResult(
         tuple(facts),
+        lead=counted_by_trips(spec),
         table=_table(shop, spec, rows_shown, group) if wanted else None,
         found=_found(spec, [row.key for row in stated]),
         full=result,
@@ -246,7 +253,7 @@ def _stated(asked: _Asked, groups: int) -> int:
 
 def _group_words(shop: Shop, spec: Measure) -> names.Called:
     if spec.by is Dimension.ATTRIBUTE:
-        return names.called(shop.name("attribute", spec.attribute or ""))
+        return names.attribute(shop, spec.attribute or "")
     assert spec.by is not None
     return GROUPS[spec.by]
 
@@ -260,7 +267,7 @@ def _row_name(shop: Shop, spec: Measure, key: str) -> names.Called:
     if spec.by is Dimension.PRODUCT:
         return names.product(shop, key)
     if spec.by is Dimension.ATTRIBUTE:
-        return names.called(shop.name("attribute_value", key))
+        return names.attribute_value(shop, *key.split("=", 1))
     if spec.by is Dimension.WEEKDAY:
         return names.Called(key, WEEKDAYS[key])
     if spec.by is Dimension.CAMPAIGN:
@@ -282,10 +289,11 @@ def _row(
     name, noun = _row_name(shop, spec, row.key), QUANTITIES[spec.quantity]
     value = shown(shop, spec.quantity, row.value)
     share_en = share_zh = ""
-    if row.share is not None:
+    if row.share is not None and row.share >= _LEAST_SHARE:
+        of_what = share_of(spec, where)
         share_en, share_zh = (
-            f", {words.percent(row.share)} of the total",
-            f"，占总数的{words.percent(row.share)}",
+            f", {words.percent(row.share)} of {of_what.en}",
+            f"，占{of_what.zh}的{words.percent(row.share)}",
         )
     low_en, low_zh = ("lowest", "最低") if spec.ascending else ("highest", "最高")
     of_en, of_zh = (

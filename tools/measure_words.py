@@ -136,7 +136,7 @@ def _who(shop: Shop, spec: Measure) -> tuple[Called, bool, tuple[str, ...]]:
         en, zh, narrowed = f"{en} in the segment “{seg_en}”", f"“{seg_zh}”分群的{zh}", True
     for attribute, values in spec.attributes.items():
         shown_values = [names.attribute_value(shop, attribute, v) for v in values]
-        title = names.called(shop.name("attribute", attribute))
+        title = names.attribute(shop, attribute)
         used += [n for c in shown_values for n in c.all]
         plain = all(
             c.en == v for c, v in zip(shown_values, values, strict=True)
@@ -160,6 +160,13 @@ def _what(shop: Shop, spec: Measure) -> tuple[Called, tuple[str, ...]]:
             en.append(part_en)
             zh.append(part_zh)
             used += found
+    if spec.without:
+        left = names.kept_out(shop, {d.value: keys for d, keys in spec.without.items()})
+        en, zh = (
+            [f"{words.listing(en, 'en') or 'anything'} but {left.en}"],
+            [f"{left.zh}以外的{words.listing(zh, 'zh') or '商品'}"],
+        )
+        used += left.all
     brand_en, brand_zh, found = _join(shop, spec, Dimension.BRAND)
     what_en, what_zh = words.listing(en, "en"), words.listing(zh, "zh")
     if brand_en:

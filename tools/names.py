@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from customers.errors import Unknown
 from customers.values import Name
-from tools.words import label
+from tools.words import label, listing
 
 if TYPE_CHECKING:
     from customers.shop import Shop
@@ -50,11 +52,34 @@ def campaign(shop: Shop, key: str) -> Called:
     return Called(name.en, name.zh if own else f"活动{label(key)}")
 
 
+def kept_out(shop: Shop, things: Mapping[str, Sequence[str]]) -> Called:
+    """Return the displayed names of things by kind that are left out, as one list."""
+    found = [
+        product(shop, key) if kind == "product" else called(shop.name(kind, key))
+        for kind, keys in things.items()
+        for key in keys
+    ]
+    en, zh = (listing((one[language] for one in found), language) for language in ("en", "zh"))
+    return Called(en, zh)
+
+
 def customer(customer_id: str) -> Called:
     """Return how a customer is called."""
     return Called(f"customer {label(customer_id)}", f"{label(customer_id)}号顾客")
 
 
+def attribute(shop: Shop, key: str) -> Called:
+    """Return the displayed name of a customer attribute; its key, as words, where it has none."""
+    try:
+        return called(shop.name("attribute", key))
+    except Unknown:
+        plain = label(key.replace("_", " "))
+        return Called(plain, plain)
+
+
 def attribute_value(shop: Shop, attribute: str, value: str) -> Called:
-    """Return the displayed name of one value of a customer attribute."""
-    return called(shop.name("attribute_value", f"{attribute}={value}"))
+    """Return the displayed name of one value of a customer attribute; the value itself where it has none."""
+    try:
+        return called(shop.name("attribute_value", f"{attribute}={value}"))
+    except Unknown:
+        return Called(label(value), label(value))

@@ -72,7 +72,7 @@ def guesses(shop: Shop, p: Profile) -> list[Fact]:
     """Attributes that nobody told, as "probably … (62%)": [] unless the build was asked to guess."""
     who, facts = names.customer(p.customer_id), []
     for attribute, guess in p.guesses.items():
-        title = names.called(shop.name("attribute", attribute))
+        title = names.attribute(shop, attribute)
         parts = [names.attribute_value(shop, attribute, part) for part in guess.value.split(" / ")]
         en, zh = " or ".join(_low(part.en) for part in parts), "或".join(part.zh for part in parts)
         chance = words.chance(guess.probability)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from customers.values import Profile
 from tools import names, notes, outlook, words
-from tools.base import Access, Fact, ToolResult
+from tools.base import Access, CannotDo, Fact, ToolResult
 from tools.words import both
 
 if TYPE_CHECKING:
@@ -36,12 +37,16 @@ class ProfileTool:
     parameters = {
         "customer": {"type": "string", "x-entity": "customer"},
         "about": {"type": "string", "enum": list(ABOUT)},
+        "talk": {"type": "boolean", "x-modifier": "talk"},
     }
     required = ("customer", "about")
 
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
-        """Return the facts of the part that was asked about; "everything" gives all parts."""
+        """Return the facts of the part that was asked about; "everything" gives all parts. `talk`: what to mention to
+        the customer, so nothing for adults only."""
         profile, about = shop.profile(args["customer"]), args.get("about", "everything")
+        if talk := bool(args.get("talk")):
+            profile = _fit_to_mention(shop, profile)
         parts = {
             "segment": _segment(profile),
             "spending": _spending(shop, profile),
@@ -62,16 +67,44 @@ class ProfileTool:
             if part in wanted or (about == "everything" and part not in SELDOM)
             for f in facts
         ]
-        if about != "everything" or not profile.top_categories:
+        if talk and not chosen:
+            raise CannotDo(_nothing_to_mention(profile))
+        # what is for adults only is told to who asks for it, and never suggested as a topic
+        fit = next((t for t in profile.top_categories if t.category not in shop.for_adults), None)
+        if (about != "everything" and not talk) or fit is None:
             return ToolResult(tuple(chosen), found=_found(profile, about), full=profile)
-        taste = names.called(profile.top_categories[0].name)
+        taste = names.called(fit.name)
         return ToolResult(
             tuple(chosen),
+            lead=_to_mention(profile) if talk and about == "tastes" else None,
             slots={"taste": both(en=taste.en, zh=taste.zh)},
             cases=_cases(profile),
             found=_found(profile, about),
             full=profile,
         )
+
+
+def _fit_to_mention(shop: Shop, p: Profile) -> Profile:
+    """A profile without what is for adults only, and without the segment, whose name may tell of it."""
+    fit = tuple(t for t in p.top_categories if t.category not in shop.for_adults)
+    likely = tuple(t for t in p.likely if t.category not in shop.for_adults)
+    return replace(p, segment=None, top_categories=fit, likely=likely)
+
+
+def _to_mention(p: Profile) -> Mapping[str, str]:
+    who = _who(p)
+    return both(
+        en=f"To mention to {who.en} (without goods for adults only):",
+        zh=f"可以向{who.zh}提起的内容（不含仅限成人的商品）：",
+    )
+
+
+def _nothing_to_mention(p: Profile) -> Mapping[str, str]:
+    who = _who(p)
+    return both(
+        en=f"Nothing that {who.en} buys stands out that would do as a topic.",
+        zh=f"{who.zh}的购买中没有适合当作话题的内容。",
+    )
 
 
 def _found(p: Profile, about: str) -> dict[str, tuple[str, ...]]:
@@ -193,7 +226,7 @@ def _attributes(shop: Shop, p: Profile) -> list[Fact]:
 
 def _pair(shop: Shop, key: str, value: str, language: str) -> str:
     """A value with a name of its own tells what it is of; a bare value needs its title."""
-    name, title = names.attribute_value(shop, key, value), names.called(shop.name("attribute", key))
+    name, title = names.attribute_value(shop, key, value), names.attribute(shop, key)
     if name.en != value:
         return name[language]
     return f"{title.en.lower()}: {name.en}" if language == "en" else f"{title.zh}：{name.zh}"

@@ -27,31 +27,42 @@ class RecommendTool:
         "n": {"type": "integer", "x-count": True},
         "category": {"type": "string", "x-entity": "category"},
         "new_only": {"type": "boolean", "x-modifier": "new_only"},
+        "without": {"type": "object", "x-excluded": True},
+        "talk": {"type": "boolean", "x-modifier": "talk"},
     }
     required = ("customer",)
 
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
-        """Return up to n recommendations, one fact each, the best first."""
+        """Return up to n recommendations, one fact each, the best first. `without`: keys by kind that are not asked
+        for ("instead of coffee"). `talk`: they are to be mentioned to the customer, so nothing for adults only."""
         customer, category = args["customer"], args.get("category")
         wanted = min(int(args.get("n") or 5), 20)
         new_only = bool(args.get("new_only", False))
         exclude = tuple(args.get("exclude", ()))  # set by the conversation, never by a plan
-        offered = shop.offer(customer, n=wanted, category=category, new_only=new_only, exclude=exclude)
+        without: Mapping[str, Any] = args.get("without") or {}
+        kept_out = {kind: list(keys) for kind, keys in without.items()}
+        if args.get("talk"):
+            kept_out["category"] = [*kept_out.get("category", ()), *shop.for_adults]
+        offered = shop.offer(
+            customer, n=wanted, category=category, new_only=new_only, exclude=exclude, without=kept_out
+        )
         found = offered.recommendations
         if not found:
             raise CannotDo(
                 _because(_nothing(shop, customer, category, new_only, bool(exclude)), shop, customer, offered)
             )
         facts = tuple(_fact(shop, customer, rank, rec) for rank, rec in enumerate(found, 1))
-        if new_only and category is None and not exclude:
+        if new_only and category is None and not exclude and not kept_out:
             facts += new_categories.facts(shop, customer, len(found))
         facts += left_out.facts(shop, customer, offered.left_out)
-        slots = {place: _plain(shop, rec) for place, rec in zip(("first", "second"), found, strict=False)}
-        cases = {"new" if new_only else found[0].reason, "two" if len(found) > 1 else "one"}
+        # a next step speaks of nothing for adults only: what they buy anyway is listed, not talked up
+        plain = [rec for rec in found if rec.category not in shop.for_adults]
+        slots = {place: _plain(shop, rec) for place, rec in zip(("first", "second"), plain, strict=False)}
+        cases = {"new" if new_only else (plain or found)[0].reason, "two" if len(plain) > 1 else "one"}
         return ToolResult(
             facts,
             recommendations=found,
-            lead=_lead(shop, customer, category, new_only),
+            lead=_lead(shop, customer, category, new_only, without),
             slots=slots,
             cases=frozenset(cases),
             found={"product": tuple(rec.product_id for rec in found)},
@@ -59,8 +70,16 @@ class RecommendTool:
         )
 
 
-def _lead(shop: Shop, customer: str, category: str | None, new_only: bool) -> Mapping[str, str]:
+def _lead(
+    shop: Shop, customer: str, category: str | None, new_only: bool, without: Mapping[str, Any]
+) -> Mapping[str, str]:
     who, inside = names.customer(customer), names.category(shop, category) if category else None
+    if without:
+        left = names.kept_out(shop, without)
+        bought_en, bought_zh = (", not bought before", "没买过的") if new_only else ("", "")
+        in_en, in_zh = (f", in {inside.en}", inside.zh) if inside else ("", "")
+        return both(en=f"For {who.en}{in_en}, other than {left.en}{bought_en}:",
+                    zh=f"为{who.zh}推荐{bought_zh}{left.zh}以外的{in_zh}商品：")  # fmt: skip
     new_en, new_zh = (", not bought before", "没买过的") if new_only else ("", "")
     in_en, in_zh = (f", in {inside.en}", f"{inside.zh}类") if inside else ("", "")
     return both(en=f"For {who.en}{in_en}{new_en}:", zh=f"为{who.zh}推荐{new_zh}{in_zh}商品：")

@@ -50,7 +50,7 @@ class SegmentTool:
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
         """Return size, spending, the defining categories, who its customers are, how it moved, examples."""
         s = shop.segment(args["segment"])
-        top = [names.called(t.name) for t in s.top]
+        top = [names.called(t.name) for t in s.top if t.category not in shop.for_adults]
         slots = {"taste": both(en=top[0].en, zh=top[0].zh)} if top else {}
         keys = {"category": tuple(t.category for t in s.top)}
         facts = (_size(s), _habits(shop, s), *_tastes(s), *_traits(shop, s), *_moves(s), *_examples(s))
@@ -119,8 +119,8 @@ def _traits(shop: Shop, s: Segment) -> list[Fact]:
     """Who its customers are more often than others, by a test; never of fewer than ten."""
     name, facts = names.called(s.name), []
     for trait in s.traits[:3]:
-        attribute = names.called(shop.name("attribute", trait.attribute))
-        value = names.called(shop.name("attribute_value", f"{trait.attribute}={trait.value}"))
+        attribute = names.attribute(shop, trait.attribute)
+        value = names.attribute_value(shop, trait.attribute, trait.value)
         facts.append(
             Fact(
                 name.en, "trait_share", trait.share, "share of customers",

@@ -1,0 +1,74 @@
+"""What a question names and no call of its plan took into account: said with the answer, so that nobody takes a figure
+for narrower than it is ("leave out who redeemed campaign 18")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from agent import cues
+from agent.periods import Period
+from agent.subject import Subject
+from tools.base import Trace
+
+_GOODS = ("department", "category", "type", "brand", "product")
+_KINDS = (*_GOODS, "segment", "campaign")
+_PERSONAL = frozenset({"profile", "recommend", "explain_preference", "similar_customers"})
+_WORDS = frozenset({"search_products", "notes", "add_note", "erase_note"})
+"""Tools that go by the asker's words rather than by what was linked."""
+
+
+def things(subject: Subject, traces: Sequence[Trace]) -> list[tuple[str, str]]:
+    """Return (kind, key) of what was named and is in no call's arguments; attribute values as "age=45-54". Goods only
+    where no other goods were gone by: those are often named in passing."""
+    links = subject.links
+    if not _found_anything(traces):
+        return []
+    used = {str(value) for trace in traces for value in _leaves(trace.args)}
+    by = {trace.args.get("by") for trace in traces}
+    named = [(kind, key) for kind in _KINDS for key in links.things.get(kind, ())]
+    named += [("attribute_value", f"{a}={v}") for a, values in links.attributes.items() for v in values]
+    passing = any(key in used for kind, key in named if kind in (*_GOODS, "segment")) or by & {*_GOODS}
+    personal = all(trace.tool in _PERSONAL for trace in traces)
+    return [
+        (kind, key)
+        for kind, key in named
+        if not {key, key.partition("=")[2], links.parents.get(key)} & used
+        and not {kind, key.partition("=")[0]} & by
+        and not (kind in _GOODS and (passing or not _meant(subject, kind, key)))
+        and not (kind == "attribute_value" and personal)
+    ]
+
+
+def _meant(subject: Subject, kind: str, key: str) -> bool:
+    """Whether goods stand in the question where a thing to buy stands."""
+    span = subject.links.spans.get((kind, key))
+    return span is not None and cues.is_thing(subject.links.text, subject.links.text[slice(*span)])
+
+
+def _found_anything(traces: Sequence[Trace]) -> bool:
+    return any(t.result for t in traces) and not any(t.tool in _WORDS for t in traces)
+
+
+def periods(subject: Subject, traces: Sequence[Trace], first: date, last: date) -> list[Period]:
+    """Return the periods that no call was limited to, those that cover all days aside."""
+    if not _found_anything(traces):
+        return []
+    starts = {trace.args.get("start") for trace in traces}
+    return [
+        p
+        for p in subject.links.periods
+        if not (p.start <= first and p.end >= last) and p.start <= last and p.start.isoformat() not in starts
+    ]
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _leaves(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _leaves(inner)
+    else:
+        yield value
