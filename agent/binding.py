@@ -29,6 +29,8 @@ def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
             told = {"tool": "measure", "quantity": "baskets", "by": "none"}
             item = told if cues.asks_ever(subject.links.text) else {"tool": "explain_preference"}
             name = item["tool"]
+        if item.get("about") == "tastes" and _asks_basket_size(subject):
+            item = {"tool": name, "about": "spending"}
         if _asks_what_to_mention(item, subject):
             name, item = "profile", {"tool": name, "about": "tastes"}
         for call in bound(TOOLS[name], {k: v for k, v in item.items() if k != "tool" and v}, part):
@@ -74,6 +76,12 @@ def _asks_of_one_thing(item: Mapping[str, Any], subject: Subject) -> bool:
         return item["tool"] == "explain_preference" or about in ("next", "tastes")
     one = len(subject.keys("category")) == 1 and not cues.asks_which(text)
     return item["tool"] == "profile" and about == "next" and one
+
+
+def _asks_basket_size(subject: Subject) -> bool:
+    """Whether a usual trip is asked about, and no tastes."""
+    text = subject.links.text
+    return "mean_basket" in cues.quantities(text) and "tastes" not in cues.about(text)
 
 
 def _asks_what_to_mention(item: Mapping[str, Any], subject: Subject) -> bool:

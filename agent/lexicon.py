@@ -209,7 +209,7 @@ class Lexicon:
                 match = self._best(named, text, start, end)
                 if not match or (length == 1 and match.level <= PART and len(form) < 3):
                     continue
-                if length == 1 and match.level <= PART and form in _VERBS and _SOMEBODY.search(text[:start]):
+                if match.level <= PART and form in _VERBS and _SOMEBODY.search(text[:start]):
                     continue  # "who drinks"
                 if match:
                     room[start:end] = [False] * (end - start)

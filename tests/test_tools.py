@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from customers.errors import Unknown
 from tests import corner
 from tests.corner import planted
-from tools import TOOLS, WRITE_TOOLS, words
+from tools import TOOLS, WRITE_TOOLS, names, words
 from tools.base import Access, CannotDo, Fact, ToolResult, TryAgain
 
 EVERY_CALL: list[tuple[str, dict[str, Any]]] = [
@@ -22,6 +22,11 @@ EVERY_CALL: list[tuple[str, dict[str, Any]]] = [
     ("recommend", {"customer": "0", "n": 3}),
     ("recommend", {"customer": "0", "category": "MILK", "n": 2}),
     ("recommend", {"customer": "0", "new_only": True}),
+    ("recommend", {"customer": "0", "without": {"category": ["MILK"], "type": ["MILK A"]}}),
+    ("profile", {"customer": "0", "about": "tastes", "talk": True}),
+    ("measure", {"quantity": "baskets", "by": "weekday", "weekend": True}),
+    ("measure", {"quantity": "spend", "by": "segment", "filters": {"category": ["MILK"]}, "without": {"type": ["MILK B"]}}),
+    ("measure", {"quantity": "spend", "by": "none", "start": "2024-02-01", "end": "2024-02-29", "of_all_days": True}),
     ("explain_preference", {"customer": "0", "category": "DIAPERS"}),
     ("similar_customers", {"customer": "0", "n": 2}),
     ("segments", {}),
@@ -535,3 +540,70 @@ def test_numbers_plurals_listings():
     assert words.listing(["a", "b", "c"], "en") == "a, b and c"
     assert words.listing(["甲", "乙", "丙"], "zh") == "甲、乙和丙"
     assert words.listing([], "en") == ""
+
+
+def test_goods_that_are_left_out_do_not_count():
+    whole, but = measured("spend").value, measured("spend", without={"category": ["MILK"]}).value
+    assert but == pytest.approx(whole - measured("spend", filters={"category": ["MILK"]}).value)
+    assert (
+        measured("baskets", without={"category": ["MILK"]}).value
+        == planted(
+            "SELECT count(DISTINCT basket_id) FROM events JOIN products USING (product_id)"
+            " WHERE kind = 'purchase' AND category <> 'MILK'"
+        )[0][0]
+    )
+    offered = run("recommend", customer="0", n=10, without={"category": ["MILK"]})
+    assert "MILK" not in {rec.category for rec in offered.recommendations}
+    assert "other than" in str(offered.lead)
+
+
+def test_nothing_for_adults_only_is_a_topic(monkeypatch: pytest.MonkeyPatch):
+    taste = corner.shop().profile("0").top_categories[0].category
+    monkeypatch.setitem(corner.shop().__dict__, "for_adults", frozenset({taste}))
+    asked, said = (
+        run("profile", customer="0", about="tastes"),
+        run("profile", customer="0", about="tastes", talk=True),
+    )
+    assert taste in asked.found["category"]
+    assert taste not in said.found["category"]
+    assert "segment" not in said.found
+    name = corner.shop().name("category", taste).en
+    assert name not in written(said.facts)
+    for about in ("tastes", "everything"):
+        assert run("profile", customer="0", about=about, talk=True).slots["taste"]["en"] != name
+    assert run("profile", customer="0", about="everything").slots["taste"]["en"] != name
+    offered = run("recommend", customer="0", n=5, talk=True).recommendations
+    assert taste not in {rec.category for rec in offered}
+
+
+def test_weekends_add_up_and_trips_are_said_to_be_trips():
+    result = run("measure", quantity="baskets", by="weekday", weekend=True)
+    whole, at_weekend, other = (fact.value for fact in result.facts[:3])
+    assert at_weekend + other == whole
+    assert (
+        at_weekend
+        == planted("SELECT count(DISTINCT basket_id) FROM events WHERE kind = 'purchase' AND isodow(ts) > 5")[
+            0
+        ][0]
+    )
+    assert "trips" in (result.lead or {})["en"]
+
+
+def test_an_attribute_without_names_is_called_by_its_values():
+    class Nameless:
+        def name(self, kind: str, key: str) -> Any:
+            raise Unknown(f"there is no {kind} {key!r}")
+
+    assert names.attribute_value(Nameless(), "tier_level", "gold*").all == ("gold·",)  # type: ignore[arg-type]
+    assert names.attribute(Nameless(), "tier_level").zh == "tier level"  # type: ignore[arg-type]
+
+
+def test_a_group_s_share_says_what_it_is_a_share_of():
+    row = run("measure", quantity="spend", by="segment", filters={"category": ["MILK"]}).facts[1]
+    assert "of the money spent on" in row.text["en"]
+    assert (
+        "of the customers who bought"
+        in run("measure", quantity="customers", by="segment", filters={"category": ["MILK"]})
+        .facts[1]
+        .text["en"]
+    )

@@ -11,7 +11,7 @@ from customers.measure import Dimension, Measure, MeasureRow, Quantity
 from tools import measure_thresholds as thresholds
 from tools import names, words
 from tools.base import Access, CannotDo, Fact, Table, ToolResult
-from tools.measure_parts import ADDED, counted_by_trips, part_of_all_days, share, share_of, weekends
+from tools.measure_parts import ADDED, counted_by_trips, part_of_all_days, share_of, share_of_whole, weekends
 from tools.measure_words import (
     GROUPS,
     MANY,
@@ -151,8 +151,8 @@ def _single(shop: Shop, asked: _Asked) -> ToolResult:
     counted = spec.quantity in _SHARED and not (where.named and spec.quantity is Quantity.CUSTOMERS)
     if counted and (len(without) < len(spec.where) or spec.without):
         whole = shop.measure(replace(spec, where=without, without={})).total
-        if whole > 0:
-            facts.append(share(shop, spec, where, result.total, whole))
+        if whole > 0 and result.total:
+            facts.append(share_of_whole(shop, spec, where, result.total, whole))
     if (
         asked.of_all_days
         and spec.quantity in ADDED

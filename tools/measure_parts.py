@@ -20,14 +20,18 @@ ADDED = (Quantity.SPEND, Quantity.UNITS, Quantity.BASKETS)
 _BUYERS = (Dimension.CUSTOMER, Dimension.SEGMENT, Dimension.ATTRIBUTE)
 
 
-def share(shop: Shop, spec: Measure, where: Scope, part: float, whole: float) -> Fact:
+def _whose(where: Scope) -> str:
+    """Whose figure it is, as an English genitive."""
+    who = where.who.en if where.narrowed else "all customers"
+    return f"{who}'" if who.endswith("s") else f"{who}'s"
+
+
+def share_of_whole(shop: Shop, spec: Measure, where: Scope, part: float, whole: float) -> Fact:
     noun = QUANTITIES[spec.quantity]
     total, share = shown(shop, spec.quantity, whole), words.percent(part / whole)
-    who_en = where.who.en if where.narrowed else "all customers"
     who_zh = where.who.zh if where.narrowed else "全体顾客"
-    whose_en = f"{who_en}'" if who_en.endswith("s") else f"{who_en}'s"
     text = both(
-        en=f"That is {share} of {whose_en} {noun.whole_en} {where.when.en} ({total}).",
+        en=f"That is {share} of {_whose(where)} {noun.whole_en} {where.when.en} ({total}).",
         zh=f"占{who_zh}{where.when.zh}{noun.whole_zh}（{total}）的{share}。",
     )
     if spec.quantity is Quantity.CUSTOMERS:
@@ -51,8 +55,8 @@ def part_of_all_days(shop: Shop, spec: Measure, part: float, always: float) -> F
     en = f" on {where.what.en}" if where.what.en else ""
     return Fact(
         where.who.en, "share_of_all_days", part / always, "share",
-        both(en=f"Of the same {noun.whole_en}{en} {whole.when.en} ({total}) that is {share}.",
-             zh=f"占{whole.when.zh}{where.what.zh}同一口径{noun.whole_zh}（{total}）的{share}。"),
+        both(en=f"Of {_whose(where)} {noun.whole_en}{en} {whole.when.en} ({total}) it is {share}.",
+             zh=f"占{where.who.zh if where.narrowed else '全体顾客'}{whole.when.zh}{where.what.zh}{noun.whole_zh}（{total}）的{share}。"),
         period=where.when.en, population=where.who.en, names=where.names,
     )  # fmt: skip
 

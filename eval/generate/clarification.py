@@ -81,10 +81,12 @@ def _forecast(rng: random.Random, pool: Pool) -> Draft:
 
 
 def _ambiguous(rng: random.Random, pool: Pool) -> Draft:
+    """Which of several kinds a coupon is for; a figure would be told of all of them."""
     said, keys = rng.choice(list(_SEVERAL.values()))
     expect = (*({"mentions": list(pool.names["category", key])} for key in keys), _NO_MONEY)
-    slots = {"thing": said, "when": any_period(rng).said}
-    return Draft((Ask("clarification.ambiguous", slots, "clarify", NO_CALL, expect),), "merchandiser")
+    return Draft(
+        (Ask("clarification.ambiguous", {"thing": said}, "clarify", NO_CALL, expect),), "merchandiser"
+    )
 
 
 def _not_sold(rng: random.Random, pool: Pool) -> Draft:
