@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from agent import answer, briefing, conversation, cues, policy, vocabulary
 from agent.events import Handoff, Language
 from agent.subject import PSEUDO, Call
@@ -182,6 +184,7 @@ def _outside(s: Services, turn: Turn, asked: str) -> None:
 
 def _which(s: Services, turn: Turn) -> None:
     term, things = turn.links.ambiguous[0]
+    term = re.sub(r"^(?:the|an?)\s+", "", term, flags=re.IGNORECASE)
     shown = [label(s.shop.name(t.kind, t.key)[turn.language]) for t in things]
     turn.end("clarify", s.say(turn, "which_thing", term=label(term), choices=answer.choices(shown, turn.language)),
              {"need": "choice", "question": turn.links.text, "things": [list(t) for t in things]})  # fmt: skip
