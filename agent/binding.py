@@ -163,6 +163,8 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
             args[name] = links.note_number
         elif schema.get("x-amount") and links.amounts:
             args[name] = links.amounts[0].as_argument()
+        elif (kind := schema.get("x-named")) and args.get("about") == "visits" and subject.categories:
+            args[name] = list(subject.keys(kind)[:MAX_EACH])
         elif schema.get("x-excluded") and gone:
             args[name] = {k: list(keys) for k, keys in gone.items()}
         elif (
@@ -248,7 +250,7 @@ def _sensible(chosen: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
         and not _worded(str(by), links)
     ):
         return {**chosen, "by": "none"}
-    compared = by == "month" and len(links.periods) > 1 and not cues.names_month(links.text)
+    compared = by == "month" and len(links.periods) > 1 and not cues.names_month(without_periods(links))
     share = (
         chosen.get("quantity") in _OVERLAPPING
         and by in ("brand", "category", "department", "type", "product")
@@ -263,6 +265,14 @@ def _sensible(chosen: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
     if chosen.get("quantity") == "customers" and by == "none" and bounded:
         return {**chosen, "quantity": bounded, "by": "customer"}  # "how many people came more than 50 times"
     return dict(chosen)
+
+
+def without_periods(links: Links) -> str:
+    """A question without its periods: "the month before" asks for no breakdown by month."""
+    text = links.text
+    for start, end in (period.span for period in links.periods):
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
 
 
 def _worded(by: str, links: Links) -> bool:

@@ -20,6 +20,7 @@ _AFTER_ZH, _BEFORE_ZH = pattern("thing_after_zh"), pattern("thing_before_zh")
 _SUPERLATIVE, _RANKING = pattern("superlative"), pattern("ranking")
 _ASKS_ONE, _WHY = pattern("asks_one"), pattern("asks_why")
 _JOINED, _POINTS_BACK = pattern("joined"), pattern("points_back")
+_DIFFERENCE = pattern("difference")
 _EVER, _WHICH = pattern("ever_bought"), pattern("which_thing")
 _THEY, _ONE = pattern("each_of_them"), pattern("one_person")
 _COMPLAINT, _GROWTH, _SHOP_WIDE = pattern("complaint"), pattern("growth"), pattern("shop_wide")
@@ -104,6 +105,11 @@ def counts_people(text: str) -> bool:
 def compares(text: str) -> bool:
     """Whether a text holds one thing against another."""
     return bool(re.search(r"\b(?:vs\.?|versus|against|compared)(?!\w)|对比|相比|哪个", text, re.IGNORECASE))
+
+
+def asks_difference(text: str) -> bool:
+    """Whether a text asks how two figures differ."""
+    return bool(_DIFFERENCE.search(text))
 
 
 def names_month(text: str) -> bool:

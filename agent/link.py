@@ -15,6 +15,7 @@ from agent.amounts import find_amounts
 from agent.bands import BandFinder
 from agent.counts import find_counts
 from agent.dictation import find_note, find_note_number
+from agent.earlier import earlier
 from agent.ids import Span, taken, use
 from agent.left_out import left_out
 from agent.lexicon import SYNONYM, Lexicon, Match
@@ -39,6 +40,7 @@ _PRONOUN = pattern("pronoun")
 _SAME_THING = pattern("same_thing")
 _NEW_ONLY = pattern("new_only")
 _ASCENDING = pattern("ascending")
+_UNMARRIED, _SINGLE = pattern("unmarried"), frozenset({"unmarried", "single", "未婚", "单身"})
 _WEEKEND, _SMALL_TALK = pattern("weekend"), pattern("small_talk")
 
 _GOODS = ("category", "type", "product")
@@ -178,6 +180,10 @@ class Linker:
                 if re.findall(r"\d+", key.partition("=")[2]) == wanted and all(free[m.start() : m.end()]):
                     links.add("attribute_value", key, m.span())
                     use(free, m.start(), m.end())
+        for m in taken(_UNMARRIED, links.text, free):
+            for key in self._attribute_values:
+                if key.partition("=")[2].lower() in _SINGLE:
+                    links.add("attribute_value", key, m.span())
         for m in taken(_KIDS, links.text, free):
             links.joined.add("kids_count")
             for key in self._attribute_values:
@@ -194,6 +200,9 @@ class Linker:
                 continue
             links.periods.append(_inside(period, info.first_day, info.last_day))
             use(free, *period.span)
+        if len(links.periods) == 1 and (before := earlier(links.text, links.periods[0], info.first_day)):
+            links.periods.append(_inside(before, info.first_day, info.last_day))
+            use(free, *before.span)
         links.periods.sort(key=lambda p: p.span)
         covers = [p for p in links.periods if p.start <= info.first_day and p.end >= info.last_day]
         if len(links.periods) == 1 and not covers and cues.asks_share(links.text):

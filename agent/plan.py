@@ -12,6 +12,7 @@ from itertools import takewhile
 from typing import Any
 
 from agent import cues, lines
+from agent.binding import without_periods
 from agent.examples import Examples, Kin
 from agent.links import Links
 from agent.prompts import Prompts
@@ -178,7 +179,7 @@ def _breakdowns(subject: Subject, shop: Shop) -> list[str]:
         return ["none"]  # customers of several categories overlap: their share is told of the one figure
     counted = {_COUNTED.get(q, "") for q in cues.quantities(text)} - set(several)
     found = cues.breakdowns(
-        _without_periods(links), [k for k, v in named.items() if v], several, list(shop.keys("attribute"))
+        without_periods(links), [k for k, v in named.items() if v], several, list(shop.keys("attribute"))
     )
     found = [d for d in found if d not in counted] or ["none"]
     # A thing that is named alone narrows the figure; what is not named is what to break it down by.
@@ -195,15 +196,6 @@ def _part(links: Links, kinds: Sequence[str]) -> str:
     places = {k: [span for (kind, _), span in links.spans.items() if kind == k] for k in kinds}
     placed = sorted((min(spans), kind) for kind, spans in places.items() if spans)
     return (placed[0 if "占" in links.text else -1][1]) if placed else kinds[0]
-
-
-def _without_periods(links: Links) -> str:
-    """A question without its periods: "in December" asks for no breakdown by month."""
-    text = links.text
-    for period in links.periods:
-        start, end = period.span
-        text = text[:start] + " " * (end - start) + text[end:]
-    return text
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

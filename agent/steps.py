@@ -20,6 +20,7 @@ from agent.subject import Call, Subject
 from agent.turn import Services, Turn
 from tools import TOOLS
 from tools.base import Access, Trace
+from tools.measure_compare import add_difference
 from tools.words import both, label, listing
 
 PLAN_TOKENS, ADVICE_TOKENS = 160, 20
@@ -156,6 +157,8 @@ class Steps:
             if not any(isinstance(v, acting.Found) for v in call.args.values()):
                 turn.emit(StepEvent(answer.busy_text(TOOLS[call.tool].busy, call.args, turn.language)))
         turn.traces = acting.run_all(self._s.shop, turn.calls)
+        if cues.asks_difference(turn.links.text):
+            add_difference(self._s.shop, turn.traces)
         for trace in turn.traces:
             text = answer.busy_text(TOOLS[trace.tool].busy, trace.args, turn.language)
             turn.emit(StepEvent(text, _step(trace)))
@@ -229,6 +232,8 @@ class Steps:
         """Say so where something that was named limited nothing."""
         shop, info = self._s.shop, self._s.shop.info
         left = [label(turn.words(shop.name(*thing))) for thing in unused.things(turn.subject, turn.traces)]
+        if "weekend" in turn.links.modifiers and unused.weekends(turn.traces):
+            left.append(turn.words(both(en="weekends", zh="周末")))
         left += [
             label(p.text) for p in unused.periods(turn.subject, turn.traces, info.first_day, info.last_day)
         ]

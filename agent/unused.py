@@ -63,6 +63,11 @@ def periods(subject: Subject, traces: Sequence[Trace], first: date, last: date) 
     ]
 
 
+def weekends(traces: Sequence[Trace]) -> bool:
+    """Whether figures were told that do not tell weekends from other days."""
+    return any(t.tool == "measure" for t in traces) and not any(t.args.get("weekend") for t in traces)
+
+
 def _leaves(value: Any) -> Iterator[Any]:
     if isinstance(value, Mapping):
         for inner in value.values():

@@ -42,6 +42,8 @@ _COLUMNS = {
 }  # fmt: skip
 _BEST = (("the highest of", "最高）", max), ("the lowest of", "最低）", min))
 _ESTIMATED = re.compile(r"\bexpected to\b|预计")
+_LEFT_ASIDE = re.compile(r"^(?:\(Not taken into account here: .*\)|（以下内容未计入：.*）)$", re.MULTILINE)
+"""What an answer says of the question alone: that something it named limited nothing."""
 _RESTATED = re.compile(r"[(（]#\d+[)）]")
 
 
@@ -56,6 +58,7 @@ class Auditor:
 
     def audit(self, reply: Reply) -> list[str]:
         """Return one line for each thing that does not stand."""
+        reply = {**reply, "answer": _LEFT_ASIDE.sub("", reply["answer"])}
         wrong = [*_footnotes(reply), *_loose_figures(reply), *self._citing.check(reply)]
         steps = list(reply.get("steps", ()))
         for citation in reply.get("citations", ()):
@@ -73,6 +76,8 @@ class Auditor:
         if not steps:
             return [f"[{citation['n']}] cites {tool}, which no step ran"]
         found = [audits[tool](citation, step["args"]) for step in steps]
+        if tool == "measure" and len(steps) == 2 and self._tells_difference(citation, steps):
+            return []
         return [] if any(not wrong for wrong in found) else found[0]
 
     # measure -------------------------------------------------------------------------------
@@ -92,6 +97,17 @@ class Auditor:
         if not alike and not any(_same(float(value), true, loose) for true in wholes):
             return [_contradicted(citation, float(value), [*wholes, *(true for _, true in groups)])]
         return [*_unwritten(citation, float(value)), *self._group(citation, by, alike, groups)]
+
+    def _tells_difference(self, citation: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether a fact's value is what the one figure of two steps differs by, and its sentence says that."""
+        value, quantities = citation["value"], {step["args"].get("quantity") for step in steps}
+        if not isinstance(value, int | float) or len(quantities) != 1 or not quantities <= _QUANTITIES.keys():
+            return False
+        one, other = (next(self._measured(str(*quantities), "none", step["args"])) for step in steps)
+        loose = (
+            TOLERANCE * max(one, other) / max(abs(one - other), 1e-9)
+        )  # of the two figures, not of what is left
+        return _same(float(value), abs(one - other), loose) and not _unwritten(citation, float(value))
 
     def _group(
         self, citation: Mapping[str, Any], by: str, alike: Sequence[str], groups: Sequence[tuple[str, float]]
@@ -128,11 +144,16 @@ class Auditor:
         expression = _QUANTITIES[quantity]
         total = self._raw.value(f"select {expression} from lines where {where}", params)
         yield total
-        bare, bare_params = self._where(args, leave=("department", "category", "type", "product", "brand"))
+        bare, bare_params = self._where(
+            {**args, "without": None}, leave=("department", "category", "type", "product", "brand")
+        )
         whole = self._raw.value(f"select {expression} from lines where {bare}", bare_params)
         yield whole
         if whole:
             yield total / whole
+        if args.get("of_all_days"):
+            always, params = self._where({**args, "start": None, "end": None}, leave=None)
+            yield total / self._raw.value(f"select {expression} from lines where {always}", params)
         if by == "none":
             yield from self._each(quantity, args)
             return
@@ -183,6 +204,9 @@ class Auditor:
             if filters.get(name) and name not in left:
                 parts.append(f"list_contains(?, {column})")
                 params.append([str(key) for key in filters[name]])
+        for name, keys in (args.get("without") or {}).items():
+            parts.append(f"not coalesce(list_contains(?, {_COLUMNS[name]}), false)")
+            params.append([str(key) for key in keys])
         for attribute, values in (filters.get("attributes") or {}).items():
             if attribute in self._attributes() and attribute not in left:
                 parts.append(f"customer in (select customer from people where list_contains(?, {attribute}))")
@@ -209,11 +233,14 @@ class Auditor:
             return [f"[{citation['n']}] profiles customer {customer}, who bought nothing"]
         spend, baskets, last = float(known[0]), float(known[1]), known[2]
         by_category = self._raw.rows(
-            "select category, sum(amount) from lines where customer = ? group by category", [customer]
+            "select category, sum(amount), max(day) from lines where customer = ? group by category",
+            [customer],
         )
         named = set(self._citing.named(str(citation["fact"])))
-        own = [float(v) for key, v in by_category if named & set(self._names.get(("category", str(key)), ()))]
-        money = own or [spend, spend / baskets, *(float(v) for _, v in by_category)]
+        of = [row for row in by_category if named & set(self._names.get(("category", str(row[0])), ()))]
+        own = [float(row[1]) for row in of]
+        last = max((row[2] for row in of), default=last)  # when such a thing was last bought
+        money = own or [spend, spend / baskets, *(float(row[1]) for row in by_category)]
         wrong = [
             f"[{citation['n']}] {w.text}: no count of customer {customer}'s trips, {baskets:.0f}"
             for w, counted in counts(citation["fact"])

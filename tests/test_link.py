@@ -527,3 +527,21 @@ def test_any_text_can_be_linked_and_only_to_what_exists(text: str):
     assert found.note in text
     for attribute, values in found.attributes.items():
         assert {f"{attribute}={v}" for v in values} <= set(shop.keys("attribute_value"))
+
+
+@pytest.mark.parametrize(
+    ("text", "months"),
+    [
+        ("Did we sell more milk in June than the month before?", ["06", "05"]),
+        ("6月的牛奶比前一个月卖得多吗？", ["06", "05"]),
+        ("How much milk the month before?", []),
+        ("the day before, in June", ["06"]),
+    ],
+)
+def test_a_period_may_be_the_one_before_another(text: str, months: list[str]):
+    assert [p.start.isoformat()[5:7] for p in link(text).periods] == months
+
+
+@pytest.mark.parametrize("text", ["the segment and band that drinks the most", "Which group drinks most?"])
+def test_what_somebody_does_names_no_goods(text: str):
+    assert link(text).things.get("category") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from customers.values import Profile
@@ -38,13 +39,19 @@ class ProfileTool:
         "customer": {"type": "string", "x-entity": "customer"},
         "about": {"type": "string", "enum": list(ABOUT)},
         "talk": {"type": "boolean", "x-modifier": "talk"},
+        "of": {"type": "array", "x-named": "category"},
+        "without": {"type": "object", "x-excluded": True},
     }
     required = ("customer", "about")
 
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
         """Return the facts of the part that was asked about; "everything" gives all parts. `talk`: what to mention to
-        the customer, so nothing for adults only."""
+        the customer, so nothing for adults only. `of`: categories whose purchases are told first ("when did she last
+        buy coffee"). `without`: goods that tastes leave out."""
         profile, about = shop.profile(args["customer"]), args.get("about", "everything")
+        if gone := set((args.get("without") or {}).get("category", ())):
+            kept = tuple(t for t in profile.top_categories if t.category not in gone)
+            profile = replace(profile, top_categories=kept)
         if talk := bool(args.get("talk")):
             profile = _fit_to_mention(shop, profile)
         parts = {
@@ -67,6 +74,7 @@ class ProfileTool:
             if part in wanted or (about == "everything" and part not in SELDOM)
             for f in facts
         ]
+        chosen = [_history(shop, profile, key) for key in args.get("of") or ()] + chosen
         if talk and not chosen:
             raise CannotDo(_nothing_to_mention(profile))
         # what is for adults only is told to who asks for it, and never suggested as a topic
@@ -200,6 +208,26 @@ def _tastes(shop: Shop, p: Profile) -> list[Fact]:
             )
         )  # fmt: skip
     return facts
+
+
+def _history(shop: Shop, p: Profile, category: str) -> Fact:
+    """What a customer bought of one category, and when last."""
+    who, name = _who(p), names.category(shop, category)
+    bought, info = shop.category_history(p.customer_id, category), shop.info
+    when = {lang: words.period(info.first_day, info.last_day, lang) for lang in words.LANGUAGES}
+    if bought is None or bought.days_since is None:
+        text = both(en=f"{_cap(who.en)} bought nothing of {name.en} {when['en']}.",
+                    zh=f"{who.zh}{when['zh']}没有买过{name.zh}。")  # fmt: skip
+        return Fact(who.en, "last_bought", None, "", text, period=when["en"], names=name.all)
+    day, spent = info.last_day - timedelta(days=bought.days_since), words.money(bought.spend, info.currency)
+    return Fact(
+        who.en, "last_bought", day.isoformat(), "day",
+        both(en=f"{_cap(who.en)} last bought {name.en} on {words.day(day, 'en')} ({words.days_ago(bought.days_since, 'en')}): "
+             f"{words.plural(bought.baskets, 'trip')} with it {when['en']}, {spent} in all.",
+             zh=f"{who.zh}最近一次买{name.zh}是{words.day(day, 'zh')}（{words.days_ago(bought.days_since, 'zh')}）；"
+             f"{when['zh']}共有{words.number(bought.baskets)}次购买，合计{spent}。"),
+        period=when["en"], names=name.all,
+    )  # fmt: skip
 
 
 def _attributes(shop: Shop, p: Profile) -> list[Fact]:
