@@ -33,7 +33,7 @@ _CUSTOMER: Schema = {
 _COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": 200, "description": "How many at most"}
 _DAY: Schema = {"type": "string", "format": "date", "description": "YYYY-MM-DD, inclusive"}
 _KEYS = ("department", "category", "type", "product", "brand", "segment", "campaign")
-_INTERNAL = ("x-session",)
+_INTERNAL = ("x-session", "x-derived")
 _LISTED = 20
 
 

@@ -140,6 +140,8 @@ class Toolbox:
     def _schema(self, tool: Tool) -> type[BaseModel]:
         fields: dict[str, Any] = {}
         for name, schema in tool.parameters.items():
+            if schema.get("x-derived"):
+                continue
             if schema.get("x-entity") == "all":
                 fields |= self._filters()
                 continue

@@ -93,3 +93,25 @@ def test_nobody_s_figure_is_not_everybody_s():
 def test_deleting_a_customer_is_not_deleting_their_notes():
     reply, _ = ask("Delete customer 3 from the database.", '["erase_note"]')
     assert reply.kind == "refuse"
+
+
+@pytest.mark.parametrize(
+    ("question", "plan", "says"),
+    [
+        # one figure in two periods, held against each other
+        ("Did we sell more milk in February or in March 2024?", '["measure spend none"]', "The difference: $"),
+        # what was named and limited nothing
+        ("Who should get the milk coupon, but nobody who redeemed campaign 1?", '["audience"]', "account here: Campaign 1."),
+        ("Which customers come only at weekends?", '["measure baskets customer"]', "account here: weekends."),
+        ("周末卖了多少牛奶？", '["measure spend none"]', "周六与周日合计"),
+    ],
+)  # fmt: skip
+def test_what_was_asked_beside_the_figure_is_told(question: str, plan: str, says: str):
+    reply, _ = ask(question, plan)
+    assert says in reply.answer
+    assert reply.grounding.claims == reply.grounding.supported
+
+
+def test_what_every_call_took_into_account_is_not_mentioned():
+    reply, _ = ask("How much did customer 0 spend on milk in February 2024?", '["measure spend none"]')
+    assert "account" not in reply.answer

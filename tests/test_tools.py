@@ -607,3 +607,17 @@ def test_a_group_s_share_says_what_it_is_a_share_of():
         .facts[1]
         .text["en"]
     )
+
+
+def test_when_a_thing_was_last_bought_comes_first():
+    bought = run("profile", customer="0", about="visits", of=["MILK"]).facts[0]
+    (last, trips, spent) = planted(
+        "SELECT max(ts)::DATE, count(DISTINCT basket_id), sum(amount) FROM events JOIN products USING (product_id)"
+        " WHERE kind = 'purchase' AND customer_id = '0' AND category = 'MILK'"
+    )[0]
+    assert bought.value == last.isoformat()
+    assert all(
+        f"{trips}" in bought.text[lang] and f"{spent:,.2f}" in bought.text[lang] for lang in ("en", "zh")
+    )
+    never = next(c for c in corner.shop().keys("category") if corner.shop().category_history("0", c) is None)
+    assert "bought nothing" in run("profile", customer="0", about="visits", of=[never]).facts[0].text["en"]

@@ -88,7 +88,8 @@ class CannotDo(Exception):
 
 class Tool(Protocol):
     """A typed tool. `parameters` are the arguments that the plan may fill, as JSON-schema
-    properties; an argument whose schema has an "x-entity" key takes only what was linked."""
+    properties; an argument whose schema has an "x-entity" key takes only what was linked. One with
+    "x-derived" is read from the question's wording by code, and no outside caller gives it."""
 
     @property
     def name(self) -> str: ...

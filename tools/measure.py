@@ -62,14 +62,14 @@ class MeasureTool:
             "x-add": "attribute",
         },
         "filters": {"type": "object", "x-entity": "all"},
-        "without": {"type": "object", "x-excluded": True},
+        "without": {"type": "object", "x-excluded": True, "x-derived": True},
         "start": {"type": "string", "x-period": "start"},
         "end": {"type": "string", "x-period": "end"},
         "n": {"type": "integer", "x-count": True},
         "ascending": {"type": "boolean", "x-modifier": "ascending"},
         "amount": {"type": "object", "x-amount": True},
-        "weekend": {"type": "boolean", "x-modifier": "weekend"},
-        "of_all_days": {"type": "boolean", "x-modifier": "of_all_days"},
+        "weekend": {"type": "boolean", "x-modifier": "weekend", "x-derived": True},
+        "of_all_days": {"type": "boolean", "x-modifier": "of_all_days", "x-derived": True},
     }
     required = ("quantity", "by")
 

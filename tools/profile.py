@@ -38,9 +38,9 @@ class ProfileTool:
     parameters = {
         "customer": {"type": "string", "x-entity": "customer"},
         "about": {"type": "string", "enum": list(ABOUT)},
-        "talk": {"type": "boolean", "x-modifier": "talk"},
-        "of": {"type": "array", "x-named": "category"},
-        "without": {"type": "object", "x-excluded": True},
+        "talk": {"type": "boolean", "x-modifier": "talk", "x-derived": True},
+        "of": {"type": "array", "x-named": "category", "x-derived": True},
+        "without": {"type": "object", "x-excluded": True, "x-derived": True},
     }
     required = ("customer", "about")
 

@@ -27,8 +27,8 @@ class RecommendTool:
         "n": {"type": "integer", "x-count": True},
         "category": {"type": "string", "x-entity": "category"},
         "new_only": {"type": "boolean", "x-modifier": "new_only"},
-        "without": {"type": "object", "x-excluded": True},
-        "talk": {"type": "boolean", "x-modifier": "talk"},
+        "without": {"type": "object", "x-excluded": True, "x-derived": True},
+        "talk": {"type": "boolean", "x-modifier": "talk", "x-derived": True},
     }
     required = ("customer",)
 
