@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from eval.cited import MONTHS, Citing, counts
+from eval.cited import MONTHS, PRODUCT_ID, Citing, counts, footnotes, loose_figures
 from eval.figures import Unit, figures, says
 from eval.raw import RawData
 
@@ -44,7 +44,6 @@ _BEST = (("the highest of", "最高）", max), ("the lowest of", "最低）", mi
 _ESTIMATED = re.compile(r"\bexpected to\b|预计")
 _LEFT_ASIDE = re.compile(r"^(?:\(Not taken into account here: .*\)|（以下内容未计入：.*）)$", re.MULTILINE)
 """What an answer says of the question alone: that something it named limited nothing."""
-_RESTATED = re.compile(r"[(（]#\d+[)）]")
 
 
 class Auditor:
@@ -59,7 +58,7 @@ class Auditor:
     def audit(self, reply: Reply) -> list[str]:
         """Return one line for each thing that does not stand."""
         reply = {**reply, "answer": _LEFT_ASIDE.sub("", reply["answer"])}
-        wrong = [*_footnotes(reply), *_loose_figures(reply), *self._citing.check(reply)]
+        wrong = [*footnotes(reply), *loose_figures(reply), *self._citing.check(reply)]
         steps = list(reply.get("steps", ()))
         for citation in reply.get("citations", ()):
             wrong += self._citation(citation, [s for s in steps if s["tool"] == citation["tool"]])
@@ -325,7 +324,7 @@ class Auditor:
         true = (both, both / with_first, both / with_first / (with_second / baskets))
         return [
             f"[{citation['n']}] {w.text}: not what the baskets say of {first} and {second}"
-            for w in figures(_RESTATED.sub("", citation["fact"]))
+            for w in figures(PRODUCT_ID.sub("", citation["fact"]))
             if w.unit is Unit.PERCENT and not says(w, true[1], 2 * LOOSE, coarsest=1.0)
         ]
 
@@ -389,27 +388,3 @@ def _unwritten(citation: Mapping[str, Any], value: float) -> list[str]:
     if any(says(w, value, coarsest=float("inf")) for w in written) or (value == 1 and not written):
         return []
     return [f"[{citation['n']}] has the value {value:,.4f}, but its sentence does not: {citation['fact']}"]
-
-
-def _footnotes(reply: Reply) -> list[str]:
-    known = {int(c["n"]) for c in reply.get("citations", ())}
-    used = {
-        int(n) for group in re.findall(r"\[(\d+(?:\s*,\s*\d+)*)\]", reply["answer"]) for n in group.split(",")
-    }
-    return [f"[{n}] stands in the answer and cites nothing" for n in sorted(used - known)]
-
-
-def _loose_figures(reply: Reply) -> list[str]:
-    """Figures of an answer that no cited fact states (money and percents always; plain numbers too
-    where the answer cites anything at all)."""
-    facts = "\n".join(str(c["fact"]) for c in reply.get("citations", ()))
-    supported = figures(facts)
-    wrong = []
-    for w in figures(_RESTATED.sub("", reply["answer"])):
-        if not facts and w.unit is Unit.PLAIN:
-            continue
-        if not any(s.unit == w.unit and says(w, s.value) for s in supported) and w.value != len(
-            reply.get("recommendations", ())
-        ):
-            wrong.append(f"{w.text} stands in the answer and in no cited fact")
-    return wrong

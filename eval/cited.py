@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from eval.figures import Written, figures, says
+from eval.figures import Unit, Written, figures, says
 
 Reply = Mapping[str, Any]
 Names = Mapping[tuple[str, str], tuple[str, str]]
@@ -274,3 +274,28 @@ def _agree(one: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
 
 def _written(date: tuple[int, int, int]) -> str:
     return "-".join(f"{part:02}" for part in date if part)
+
+
+def footnotes(reply: Reply) -> list[str]:
+    """Footnotes of an answer that cite nothing."""
+    known = {int(c["n"]) for c in reply.get("citations", ())}
+    used = {
+        int(n) for group in re.findall(r"\[(\d+(?:\s*,\s*\d+)*)\]", reply["answer"]) for n in group.split(",")
+    }
+    return [f"[{n}] stands in the answer and cites nothing" for n in sorted(used - known)]
+
+
+def loose_figures(reply: Reply) -> list[str]:
+    """Figures of an answer that no cited fact states (money and percents always; plain numbers too
+    where the answer cites anything at all)."""
+    facts = "\n".join(str(c["fact"]) for c in reply.get("citations", ()))
+    supported = figures(facts)
+    wrong = []
+    for w in figures(PRODUCT_ID.sub("", reply["answer"])):
+        if not facts and w.unit is Unit.PLAIN:
+            continue
+        if not any(s.unit == w.unit and says(w, s.value) for s in supported) and w.value != len(
+            reply.get("recommendations", ())
+        ):
+            wrong.append(f"{w.text} stands in the answer and in no cited fact")
+    return wrong
