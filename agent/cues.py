@@ -21,6 +21,7 @@ _SUPERLATIVE, _RANKING = pattern("superlative"), pattern("ranking")
 _ASKS_ONE, _WHY = pattern("asks_one"), pattern("asks_why")
 _JOINED = pattern("joined")
 _THEY, _ONE = pattern("each_of_them"), pattern("one_person")
+_AMENDS, _STOCK, _COUNTS_GOODS = pattern("amends"), pattern("asks_stock"), pattern("counts_goods")
 _COMPLAINT, _GROWTH, _SHOP_WIDE = pattern("complaint"), pattern("growth"), pattern("shop_wide")
 
 
@@ -32,6 +33,21 @@ def asks_why(text: str) -> bool:
 def is_complaint(text: str) -> bool:
     """Whether a text tells of a matter that staff must settle."""
     return bool(_COMPLAINT.search(text))
+
+
+def owes_amends(text: str) -> bool:
+    """Whether something is owed to the customer that a text is about: an offer then comes with an apology."""
+    return is_complaint(text) or bool(_AMENDS.search(text))
+
+
+def asks_stock(text: str) -> bool:
+    """Whether a text asks if something is sold here at all."""
+    return bool(_STOCK.search(text))
+
+
+def counts_goods(text: str) -> bool:
+    """Whether a text asks how many of something were sold ("卖了多少鸡蛋"), not for how much money."""
+    return bool(_COUNTS_GOODS.search(text))
 
 
 def tools(text: str) -> set[str]:

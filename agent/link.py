@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date
+from functools import cached_property
 
-from agent import ids, vocabulary
+from agent import cues, ids, vocabulary
 from agent.amounts import find_amounts
 from agent.bands import BandFinder
+from agent.corrected import corrected
 from agent.counts import find_counts
 from agent.dictation import find_note, find_note_number
 from agent.ids import Span, taken, use
-from agent.lexicon import Lexicon, Match
+from agent.lexicon import WHOLE, Lexicon, Match, Named
 from agent.links import Links
 from agent.periods import Period, find_periods
 from agent.prompts import pattern
@@ -34,6 +36,7 @@ _KIDS = re.compile(
 _DATED = re.compile(r"(?<!\d)\d{1,2}(?!\d).*(?:[A-Za-z]{3}|月)|[A-Za-z]{3}.*(?<!\d)\d{1,2}(?!\d)")
 _IN_YEAR = re.compile(r"\b(?:in|during|since|until|till|before|after|by|year)\s*$", re.IGNORECASE)
 _YEARS_AWAY = 3
+_ONE_CUSTOMER = re.compile(r"(?:customer|client|shopper|household|member|user)\b", re.IGNORECASE)
 _PRONOUN = pattern("pronoun")
 _SAME_THING = pattern("same_thing")
 _NEW_ONLY = pattern("new_only")
@@ -41,6 +44,13 @@ _ASCENDING = pattern("ascending")
 
 _GOODS = ("category", "type", "product")
 _HAN = re.compile(r"[\u3400-\u9fff]")
+_MADE_OF = tuple("饮汁酱醋奶酒")
+_BESIDE = re.compile(r"\s*(?:,|，|、|&|and\b|和|与|及)\s*(?:and\s+)?", re.IGNORECASE)
+_CROWD = re.compile(
+    r"\s+(?:crowd|shoppers|fans|lovers|bunch|folks|enthusiasts|group|segment|cluster)\b|的?(?:偏好)?(?:客群|分群|人群|群体)|[那这]群",
+    re.IGNORECASE,
+)
+_OF_CROWD = re.compile(r"^.*?\bshoppers\s+of\s+|\s+(?:enthusiasts|lovers|fans|shoppers|owners)$", re.IGNORECASE)
 _FIGURES = ("money", "baskets", "units", "customers", "share", "")
 
 
@@ -57,8 +67,18 @@ class Linker:
         self._attribute_values = list(shop.keys("attribute_value"))
         self._bands = BandFinder(self._attribute_values)
 
+    def periods(self, text: str) -> list[Period]:
+        """Return the periods that a text names."""
+        return find_periods(text, self._shop.info.first_day, self._shop.info.last_day)
+
     def link(self, text: str) -> Links:
-        """Return what the text names; each stretch of it is used once, ids before names."""
+        """Return what the text names; each stretch of it is used once, ids before names. What the asker takes
+        back ("ice ... no wait, crackers") is not read."""
+        links = self._read(text)
+        told = corrected(links)
+        return self._read(told) if told else links
+
+    def _read(self, text: str) -> Links:
         links, free = Links(text), [True] * len(text)
         self._dictated(links, free)
         self._customers(links, free)
@@ -74,6 +94,7 @@ class Linker:
         self._durations(links, free)
         self._modifiers(links, free)
         matches = self._compounds(text, self._lexicon.find(text, free, spelling=True))
+        matches = self._crowds(text, matches)
         for match in matches:
             self._name(links, match, free)
         self._persons(links, free)
@@ -119,8 +140,19 @@ class Linker:
                 use(free, *amount.span)
 
     def _customers(self, links: Links, free: list[bool]) -> None:
-        for written, span in ids.customers(links.text, free):
+        for written, span in ids.customers(links.text, free, self._is_range):
             self._customer(links, written, span)
+
+    def _is_range(self, customers: re.Match[str]) -> bool:
+        """Whether what stands behind "customers" is a range: one of an attribute's ("customers 25 to 34"), or
+        numbers that are nobody's id ("2-5月")."""
+        text, at = customers.string, customers.start(1)
+        if (m := _RANGE.match(text, at)) and not _ONE_CUSTOMER.match(customers.group()):
+            wanted = [str(n) for n in _bounds(m)]
+            if any(re.findall(r"\d+", key.partition("=")[2]) == wanted for key in self._attribute_values):
+                return True
+        written = customers.group(1)
+        return bool(ids.NUMBERS_RANGE.fullmatch(written)) and not self._shop.has_customer(written)
 
     def _customer(self, links: Links, written: str, span: Span) -> None:
         plain = written.lstrip("0")
@@ -184,7 +216,7 @@ class Linker:
     def _periods(self, links: Links, free: list[bool], dated: bool = False) -> None:
         """`dated`: only days of months ("18-24 December"), whose numbers would be taken as amounts."""
         info = self._shop.info
-        for period in find_periods(links.text, info.first_day, info.last_day):
+        for period in self.periods(links.text):
             if not all(free[slice(*period.span)]) or (dated and not _DATED.search(period.text)):
                 continue
             if self._is_person(links.text, period):
@@ -230,7 +262,7 @@ class Linker:
         """Two goods right beside each other are one noun ("almond milk"): the whole of it by meaning
         where something is near enough, else its head, the last in either language."""
         kept: list[Match] = []
-        for match in matches:
+        for match in (m for m in matches if not self._only_qualifies(text, m, matches)):
             before = kept[-1] if kept else None
             if before is None or not _one_noun(text, before, match):
                 kept.append(match)
@@ -241,6 +273,48 @@ class Linker:
             head = things if len(things) == 1 else match.things
             kept[-1] = Match(head, match.level, whole, span)
         return kept
+
+    def _only_qualifies(self, text: str, match: Match, matches: list[Match]) -> bool:
+        """Whether a Chinese name is only what another thing is made of: the 燕麦 of 燕麦饮 is no cereal."""
+        end = match.span[1]
+        return (
+            match.things[0].kind in _GOODS
+            and text[end : end + 1] in _MADE_OF
+            and bool(_HAN.search(match.text))
+            and not any(m.span[0] <= end < m.span[1] for m in matches)
+        )
+
+    def _crowds(self, text: str, matches: list[Match]) -> list[Match]:
+        """Several goods right before a word for a crowd are the segment whose name tells of them all ("the beer
+        and soft drinks crowd"), where one does."""
+        kept: list[Match] = []
+        for i, last in enumerate(matches):
+            kept.append(last)
+            first = i
+            while first and _BESIDE.fullmatch(text, matches[first - 1].span[1], matches[first].span[0]):
+                first -= 1
+            named = {thing.key for m in matches[first : i + 1] for thing in m.things if thing.kind == "category"}
+            if len(named) < 2 or not _CROWD.match(text, last.span[1]):
+                continue
+            meant = [key for key, goods in self._segment_goods.items() if named <= goods]
+            if len(meant) == 1:
+                span = (matches[first].span[0], last.span[1])
+                kept[first - i - 1 :] = [Match((Named("segment", meant[0]),), WHOLE, text[slice(*span)], span)]
+        return kept
+
+    @cached_property
+    def _segment_goods(self) -> dict[str, set[str]]:
+        """The categories that the name of each segment tells of."""
+        names = {key: self._shop.name("segment", key).en for key in self._segments}
+        return {
+            key: {
+                thing.key
+                for match in self._lexicon.find(_OF_CROWD.sub("", name), [True] * len(name))
+                for thing in match.things
+                if thing.kind == "category"
+            }
+            for key, name in names.items()
+        }
 
     def _persons(self, links: Links, free: list[bool]) -> None:
         """Numbers that the sentence treats as a person; they would be taken as counts."""
@@ -276,8 +350,10 @@ class Linker:
             self._customer(links, written, (place, place + len(written)))
 
     def _terms(self, links: Links, free: list[bool], matches: list[Match]) -> None:
+        asked: list[str] = []
         for term, start, end in vocabulary.content_terms(links.text, free):
-            things, _score = self._lexicon.nearest(term)
+            asked.append(term)
+            things, _score = self._lexicon.nearest(term, goods=cues.is_thing(links.text, term))
             if _qualifies(links.text, (start, end), matches):
                 links.terms.append(term)
             elif len(things) == 1:
@@ -294,7 +370,7 @@ class Linker:
         ]
         parent = self._lexicon.category_of
         links.parents = {t: parent[t] for t in links.keys("type") if t in parent}
-        links.topic = " ".join(dict.fromkeys([*named, *links.terms])).strip()
+        links.topic = " ".join(dict.fromkeys([*named, *asked])).strip()
 
 
 def _one_noun(text: str, a: Match, b: Match) -> bool:
