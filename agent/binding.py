@@ -158,6 +158,9 @@ def _as_worded(item: Mapping[str, Any], subject: Subject) -> Mapping[str, Any]:
     stock = cues.asks_stock(text) and bool(subject.links.topic) and not subject.customers
     if tool == "measure" and item.get("by") == "none" and stock:
         return {"tool": "search_products"}
+    told = set(cues.quantities(text)) & {"redemptions", "received"}
+    if item.get("quantity") == "received" and told == {"redemptions"} and subject.keys("campaign"):
+        return {"tool": "campaign"}  # who redeemed is not who was sent it
     reason = tool == "recommend" and cues.asks_why(text) and "recommend" not in cues.tools(text)
     if reason and subject.has("customer") and (item.get("category") or len(subject.keys("category")) == 1):
         return {"tool": "explain_preference", **{k: v for k, v in item.items() if k == "category"}}

@@ -201,9 +201,16 @@ def _spoken_of(links: Links, memory: Memory) -> str | None:
     """Return whom the last answer was about, where a question only goes on from it ("and the last visit?")."""
     text, calls = links.text, memory.get("calls") or []
     goes_on = bool(_ELLIPSIS.search(text) or _ELLIPSIS_END.search(text)) and is_short(text)
-    if not goes_on or cues.is_shop_wide(text) or not cues.tools(text) & _OF_ONE or links.things.get("campaign"):
+    if (
+        not goes_on
+        or cues.is_shop_wide(text)
+        or not cues.tools(text) & _OF_ONE
+        or links.things.get("campaign")
+    ):
         return None
-    named = {str(c["args"].get("customer") or (c["args"].get("filters") or {}).get("customer")) for c in calls}
+    named = {
+        str(c["args"].get("customer") or (c["args"].get("filters") or {}).get("customer")) for c in calls
+    }
     whom = memory.get("customers") or []
     return whom[-1] if len(whom) == 1 and named <= {whom[0], str(whom)} else None
 

@@ -267,7 +267,11 @@ class Lexicon:
         """Return what a term that is no name may mean: by spelling, else by meaning; the score of
         the best, and every thing within the margin of it. Nothing near enough gives (). goods: whether the
         term stands where a thing to buy stands; a Chinese one may then be written as another that sounds so."""
-        if goods and (meant := self._heard(term)) and (found := self._best(self._chinese[meant], term, 0, len(term))):
+        if (
+            goods
+            and (meant := self._heard(term))
+            and (found := self._best(self._chinese[meant], term, 0, len(term)))
+        ):
             return found.things, 1.0
         close = difflib.get_close_matches(phrase(term), self._words, n=3, cutoff=SPELLING)
         if close:

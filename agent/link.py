@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date
-from functools import cached_property
 
 from agent import cues, ids, vocabulary
 from agent.amounts import find_amounts
 from agent.bands import BandFinder
 from agent.corrected import corrected
 from agent.counts import find_counts
+from agent.crowds import Crowds
 from agent.dictation import find_note, find_note_number
 from agent.ids import Span, taken, use
-from agent.lexicon import WHOLE, Lexicon, Match, Named
+from agent.lexicon import Lexicon, Match
 from agent.links import Links
 from agent.periods import Period, find_periods
 from agent.prompts import pattern
@@ -45,12 +45,6 @@ _ASCENDING = pattern("ascending")
 _GOODS = ("category", "type", "product")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _MADE_OF = tuple("饮汁酱醋奶酒")
-_BESIDE = re.compile(r"\s*(?:,|，|、|&|and\b|和|与|及)\s*(?:and\s+)?", re.IGNORECASE)
-_CROWD = re.compile(
-    r"\s+(?:crowd|shoppers|fans|lovers|bunch|folks|enthusiasts|group|segment|cluster)\b|的?(?:偏好)?(?:客群|分群|人群|群体)|[那这]群",
-    re.IGNORECASE,
-)
-_OF_CROWD = re.compile(r"^.*?\bshoppers\s+of\s+|\s+(?:enthusiasts|lovers|fans|shoppers|owners)$", re.IGNORECASE)
 _FIGURES = ("money", "baskets", "units", "customers", "share", "")
 
 
@@ -66,6 +60,7 @@ class Linker:
         self._segments = list(shop.keys("segment"))
         self._attribute_values = list(shop.keys("attribute_value"))
         self._bands = BandFinder(self._attribute_values)
+        self._crowds = Crowds(shop, lexicon)
 
     def periods(self, text: str) -> list[Period]:
         """Return the periods that a text names."""
@@ -94,7 +89,7 @@ class Linker:
         self._durations(links, free)
         self._modifiers(links, free)
         matches = self._compounds(text, self._lexicon.find(text, free, spelling=True))
-        matches = self._crowds(text, matches)
+        matches = self._crowds.joined(text, matches)
         for match in matches:
             self._name(links, match, free)
         self._persons(links, free)
@@ -284,38 +279,6 @@ class Linker:
             and not any(m.span[0] <= end < m.span[1] for m in matches)
         )
 
-    def _crowds(self, text: str, matches: list[Match]) -> list[Match]:
-        """Several goods right before a word for a crowd are the segment whose name tells of them all ("the beer
-        and soft drinks crowd"), where one does."""
-        kept: list[Match] = []
-        for i, last in enumerate(matches):
-            kept.append(last)
-            first = i
-            while first and _BESIDE.fullmatch(text, matches[first - 1].span[1], matches[first].span[0]):
-                first -= 1
-            named = {thing.key for m in matches[first : i + 1] for thing in m.things if thing.kind == "category"}
-            if len(named) < 2 or not _CROWD.match(text, last.span[1]):
-                continue
-            meant = [key for key, goods in self._segment_goods.items() if named <= goods]
-            if len(meant) == 1:
-                span = (matches[first].span[0], last.span[1])
-                kept[first - i - 1 :] = [Match((Named("segment", meant[0]),), WHOLE, text[slice(*span)], span)]
-        return kept
-
-    @cached_property
-    def _segment_goods(self) -> dict[str, set[str]]:
-        """The categories that the name of each segment tells of."""
-        names = {key: self._shop.name("segment", key).en for key in self._segments}
-        return {
-            key: {
-                thing.key
-                for match in self._lexicon.find(_OF_CROWD.sub("", name), [True] * len(name))
-                for thing in match.things
-                if thing.kind == "category"
-            }
-            for key, name in names.items()
-        }
-
     def _persons(self, links: Links, free: list[bool]) -> None:
         """Numbers that the sentence treats as a person; they would be taken as counts."""
         for customer, span in ids.persons(links.text, free, self._shop.has_customer):
@@ -352,8 +315,10 @@ class Linker:
     def _terms(self, links: Links, free: list[bool], matches: list[Match]) -> None:
         asked: list[str] = []
         for term, start, end in vocabulary.content_terms(links.text, free):
-            asked.append(term)
-            things, _score = self._lexicon.nearest(term, goods=cues.is_thing(links.text, term))
+            goods = cues.is_thing(links.text, term)
+            things, _score = self._lexicon.nearest(term, goods=goods)
+            if goods or cues.asks_stock(links.text):
+                asked.append(term)
             if _qualifies(links.text, (start, end), matches):
                 links.terms.append(term)
             elif len(things) == 1:
@@ -370,7 +335,7 @@ class Linker:
         ]
         parent = self._lexicon.category_of
         links.parents = {t: parent[t] for t in links.keys("type") if t in parent}
-        links.topic = " ".join(dict.fromkeys([*named, *asked])).strip()
+        links.topic = " ".join(dict.fromkeys([*named, *links.terms, *asked])).strip()
 
 
 def _one_noun(text: str, a: Match, b: Match) -> bool:

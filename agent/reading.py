@@ -52,7 +52,9 @@ def without_reports(text: str, linker: Linker) -> str:
         if told.pronoun and not told.customers and not linker.link(rest).pronoun:
             continue
         han = bool(re.search(r"[\u3400-\u9fff]", rest))
-        whom = ("、" if han else ", ").join(f"{key}号顾客" if han else f"customer {key}" for key in told.customers)
+        whom = ("、" if han else ", ").join(
+            f"{key}号顾客" if han else f"customer {key}" for key in told.customers
+        )
         lead = (f"{whom}：" if han else f"About {whom}: ") if whom else ""
         return without_reports(f"{text[: m.start()].rstrip()} {lead}{rest}".strip(), linker)
     return text

@@ -71,4 +71,6 @@ class Subject:
         """Return the keys that an argument of this kind may take."""
         if kind == "customer":
             return self.customers
-        return (self.asked or self.categories or self.derived) if kind == "category" else self.links.keys(kind)
+        return (
+            (self.asked or self.categories or self.derived) if kind == "category" else self.links.keys(kind)
+        )

@@ -170,7 +170,10 @@ def test_a_pronoun_means_who_was_talked_about(talk: Any, question: str):
 )  # fmt: skip
 def test_what_goes_on_is_about_who_was_talked_about(question: str, whom: list[str]):
     linker = Linker(corner.shop(), Lexicon(corner.shop(), MultilingualEncoder()))
-    spent: dict[str, Any] = {"tool": "measure", "args": {"quantity": "spend", "by": "none", "filters": {"customer": ["88"]}}}
+    spent: dict[str, Any] = {
+        "tool": "measure",
+        "args": {"quantity": "spend", "by": "none", "filters": {"customer": ["88"]}},
+    }
     memory = conversation.Memory(question="How much did customer 88 spend?", customers=["88"], calls=[spent])
     assert read_question(question, linker, memory, "service", None, "en")[1].customers == whom
 
@@ -209,7 +212,9 @@ def test_a_figure_is_about_the_picked_customer_for_service_only(talk: Any, role:
     assert ("customer" in filters(reply)) is narrowed
 
 
-@pytest.mark.parametrize("said", ["no", "no, don't", "No, please don't note that.", "不用了，别记", "never mind"])
+@pytest.mark.parametrize(
+    "said", ["no", "no, don't", "No, please don't note that.", "不用了，别记", "never mind"]
+)
 def test_a_change_declined(said: str):
     pending: dict[str, Any] = {"need": "confirm"}
     assert conversation.confirmed(said, {"pending": pending}) is False

@@ -117,7 +117,9 @@ def test_asking_who_they_are_describes_nobody(ask: Any, question: str):
 
 
 def test_what_they_are_ranked_by_and_when_belongs_to_the_description(ask: Any):
-    reply = ask("top two buyers of milk by spend from June to July", plan("measure", quantity="spend", by="customer"))
+    reply = ask(
+        "top two buyers of milk by spend from June to July", plan("measure", quantity="spend", by="customer")
+    )
     (step,) = reply.steps
     assert (step.args["n"], step.args["filters"]) == (2, {"category": ["MILK"]})
     assert (step.args["start"], step.args["end"]) == ("2024-06-01", "2024-07-31")

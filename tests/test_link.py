@@ -254,7 +254,8 @@ def test_attributes(text: str, attributes: dict[str, list[str]]):
 
 @pytest.mark.parametrize(
     ("text", "modifiers"),
-    [("something they never bought", {"new_only"}), ("which products are new to 12?", {"new_only"}), ("new to customer 12", {"new_only"}), ("没买过的奶酪", {"new_only"}), ("the least popular", {"ascending"}),
+    [("something they never bought", {"new_only"}), ("which products are new to 12?", {"new_only"}),
+     ("new to customer 12", {"new_only"}), ("没买过的奶酪", {"new_only"}), ("the least popular", {"ascending"}),
      ("销量最低的品类", {"ascending"}), ("最常买的", set())],
 )  # fmt: skip
 def test_modifiers(text: str, modifiers: set[str]):
