@@ -188,11 +188,16 @@ def test_the_customers_of_a_figure_are_those_of_all_that_it_was_of(talk: Any, qu
 
 
 @pytest.mark.parametrize("question", ["再为她挑2款奶酪", "And pick two cheeses for her"])
-def test_an_offer_asked_for_is_no_figure_again(talk: Any, question: str):
-    ask = talk(SPEND, OFFER, {"step": "a"})
-    ask("How much did customer 88 spend on milk?")
-    step = ask(question).steps[0]
-    assert (step.tool, step.args["n"], step.args["category"]) == ("recommend", 2, "CHEESE")
+def test_an_offer_asked_for_is_no_figure_again(question: str):
+    linker = Linker(corner.shop(), Lexicon(corner.shop(), MultilingualEncoder()))
+    spent: dict[str, Any] = {
+        "tool": "measure",
+        "args": {"quantity": "spend", "by": "none", "filters": {"customer": ["88"]}},
+    }
+    memory = conversation.Memory(question="How much did 88 spend?", customers=["88"], calls=[spent])
+    _, asked = read_question(question, linker, memory, "service", None, "en")
+    assert (asked.customers, asked.links.counts, asked.categories) == (["88"], [2], ["CHEESE"])
+    assert conversation.follow_up(asked, memory) == []
 
 
 def test_a_picked_customer_comes_before_who_was_talked_about(talk: Any):
