@@ -23,6 +23,8 @@ def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
         if name in PSEUDO:
             calls.append(Call(name))
             continue
+        item = _as_worded(item, subject)
+        name = item["tool"]
         if _asks_redeemers(item, subject):
             name, item = "campaign", {"tool": name}
         if _asks_of_one_thing(item, subject):
@@ -229,6 +231,22 @@ def _asks_redeemers(item: Mapping[str, Any], subject: Subject) -> bool:
     return coupons and bool(subject.keys("campaign")) and cues.counts_people(subject.links.text)
 
 
+def _as_worded(item: Mapping[str, Any], subject: Subject) -> Mapping[str, Any]:
+    """The call that the wording leaves no doubt about: who asks whether something is sold asks for no figure, and
+    "ice cream for her, how so?" asks for the reason of an offer."""
+    text, tool = subject.links.text, item["tool"]
+    stock = cues.asks_stock(text) and bool(subject.links.topic) and not subject.customers
+    if tool == "measure" and item.get("by") == "none" and stock:
+        return {"tool": "search_products"}
+    told = set(cues.quantities(text)) & {"redemptions", "received"}
+    if item.get("quantity") == "received" and told == {"redemptions"} and subject.keys("campaign"):
+        return {"tool": "campaign"}  # who redeemed is not who was sent it
+    reason = tool == "recommend" and cues.asks_why(text) and "recommend" not in cues.tools(text)
+    if reason and subject.has("customer") and (item.get("category") or len(subject.keys("category")) == 1):
+        return {"tool": "explain_preference", **{k: v for k, v in item.items() if k == "category"}}
+    return item
+
+
 _BOUNDED = {"baskets": "baskets", "money": "spend", "units": "units"}
 """The figure of each customer that a threshold of this unit bounds."""
 _OVERLAPPING = frozenset({"customers", "baskets"})
@@ -262,6 +280,8 @@ def _sensible(chosen: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
     if by == "product" and subject.customers and not cues.names_product(links.text):
         return {**chosen, "by": "category"}  # what somebody "spends most on" is a kind of goods
     bounded = _BOUNDED.get(links.amounts[0].unit) if links.amounts else None
+    if chosen.get("quantity") == "spend" and cues.counts_goods(links.text):
+        return {**chosen, "quantity": "units"}
     if chosen.get("quantity") == "customers" and by == "none" and bounded:
         return {**chosen, "quantity": bounded, "by": "customer"}  # "how many people came more than 50 times"
     return dict(chosen)

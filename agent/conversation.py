@@ -37,6 +37,7 @@ _ORDINAL = ((1, r"\b(?:first|1st|former)\b|第一|前者"), (2, r"\b(?:second|2n
 _SHORT_WORDS, _SHORT_HAN = 7, 14
 _LISTED_EN, _LISTED_ZH = pattern("listed_place_en"), pattern("listed_place_zh")
 _TURNED_DOWN, _OTHER_OFFERS = pattern("turned_down"), pattern("other_offers")
+_OF_THE_SAME = pattern("of_the_same")
 _EACH, _AGREES, _DECLINES = pattern("each_of_them"), pattern("agrees"), pattern("declines")
 _PLACES = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": 0,
            "一": 1, "二": 2, "三": 3, "四": 4, "五": 5}  # fmt: skip
@@ -165,6 +166,8 @@ def subject(
         customers = [offered_to]
     elif not customers and picked and role == "service" and not grouped:
         customers, at_hand = [picked], True
+    elif not customers and not picked and not grouped and (before := _spoken_of(links, memory)):
+        customers = [before]
     categories = list(links.keys("category"))
     if not categories and links.same_thing:
         for kind, keys in memory.get("things", {}).items():
@@ -172,7 +175,44 @@ def subject(
                 links.add(kind, key)
         categories = list(links.keys("category"))
     derived = [] if categories else list(dict.fromkeys(links.parents.values()))
-    return Subject(links, customers, categories, derived, at_hand, described)
+    return Subject(links, customers, categories, derived, at_hand, described, _asked_about(links, categories))
+
+
+_SENTENCE = re.compile(r"[.!?。！？]\s*(?=[^\s.!?。！？])")
+_CLAUSE = re.compile(r"[.!?。！？，,;；]\s*(?=[^\s.!?。！？，,;；])")
+
+
+def _asked_about(links: Links, categories: Sequence[str]) -> list[str]:
+    """The categories of the sentence that asks, of the clause that asks why, where more are named before it."""
+    if len(categories) < 2:
+        return []
+    ends = _CLAUSE if cues.asks_why(links.text) else _SENTENCE
+    parts = [0, *(m.end() for m in ends.finditer(links.text))]
+    if len(parts) < 2 or (ends is _CLAUSE and not cues.asks_why(links.text[parts[-1] :])):
+        return []
+    asked = [c for c in categories if (span := links.spans.get(("category", c))) and span[0] >= parts[-1]]
+    return asked if len(asked) < len(categories) else []
+
+
+_OF_ONE = frozenset({"profile", "recommend", "explain_preference", "similar_customers", "notes"})
+
+
+def _spoken_of(links: Links, memory: Memory) -> str | None:
+    """Return whom the last answer was about, where a question only goes on from it ("and the last visit?")."""
+    text, calls = links.text, memory.get("calls") or []
+    goes_on = bool(_ELLIPSIS.search(text) or _ELLIPSIS_END.search(text)) and is_short(text)
+    if (
+        not goes_on
+        or cues.is_shop_wide(text)
+        or not cues.tools(text) & _OF_ONE
+        or links.things.get("campaign")
+    ):
+        return None
+    named = {
+        str(c["args"].get("customer") or (c["args"].get("filters") or {}).get("customer")) for c in calls
+    }
+    whom = memory.get("customers") or []
+    return whom[-1] if len(whom) == 1 and named <= {whom[0], str(whom)} else None
 
 
 def _offered_last(text: str, memory: Memory) -> str | None:
@@ -189,6 +229,8 @@ def follow_up(asked: Subject, memory: Memory) -> list[Call]:
     links, last = asked.links, memory.get("calls") or []
     if again := _others_instead(asked, memory):
         return [again]
+    if other := _of_the_same(asked, last):
+        return [other]
     text = _HOW_MUCH.sub(" ", links.text) if links.periods and not links.customers else links.text
     leads = bool(_ELLIPSIS.search(text) or _ELLIPSIS_END.search(text))
     bare = links.any() and not _VERB.search(text) and is_short(text)
@@ -198,6 +240,17 @@ def follow_up(asked: Subject, memory: Memory) -> list[Call]:
         return []
     calls = [_changed(Call(c["tool"], dict(c["args"])), asked) for c in last]
     return calls if all(c is not None for c in calls) else []  # type: ignore[return-value]
+
+
+def _of_the_same(asked: Subject, last: Sequence[Mapping[str, Any]]) -> Call | None:
+    """Return the last figure in another unit ("how many customers was that?"): of all that it was of."""
+    quantities = cues.quantities(asked.links.text)
+    if len(last) != 1 or last[0]["tool"] != "measure" or len(quantities) != 1 or asked.links.any():
+        return None
+    if not _OF_THE_SAME.search(asked.links.text):
+        return None
+    kept = {k: v for k, v in last[0]["args"].items() if k not in ("n", "ascending", "amount")}
+    return Call("measure", {**kept, "quantity": quantities[0], "by": "none"})
 
 
 def _changed(call: Call, asked: Subject) -> Call | None:

@@ -23,6 +23,7 @@ _JOINED, _POINTS_BACK = pattern("joined"), pattern("points_back")
 _DIFFERENCE = pattern("difference")
 _EVER, _WHICH = pattern("ever_bought"), pattern("which_thing")
 _THEY, _ONE = pattern("each_of_them"), pattern("one_person")
+_AMENDS, _STOCK, _COUNTS_GOODS = pattern("amends"), pattern("asks_stock"), pattern("counts_goods")
 _COMPLAINT, _GROWTH, _SHOP_WIDE = pattern("complaint"), pattern("growth"), pattern("shop_wide")
 
 
@@ -34,6 +35,21 @@ def asks_why(text: str) -> bool:
 def is_complaint(text: str) -> bool:
     """Whether a text tells of a matter that staff must settle."""
     return bool(_COMPLAINT.search(text))
+
+
+def owes_amends(text: str) -> bool:
+    """Whether something is owed to the customer that a text is about: an offer then comes with an apology."""
+    return is_complaint(text) or bool(_AMENDS.search(text))
+
+
+def asks_stock(text: str) -> bool:
+    """Whether a text asks if something is sold here at all."""
+    return bool(_STOCK.search(text))
+
+
+def counts_goods(text: str) -> bool:
+    """Whether a text asks how many of something were sold ("卖了多少鸡蛋"), not for how much money."""
+    return bool(_COUNTS_GOODS.search(text))
 
 
 def tools(text: str) -> set[str]:

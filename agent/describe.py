@@ -17,6 +17,7 @@ from typing import Any
 from agent import conversation, cues
 from agent.binding import count_for, filters
 from agent.chains import FEW, SEVERAL
+from agent.counts import counts_what_follows
 from agent.events import Language, Role
 from agent.link import Linker, Links
 from agent.prompts import pattern, patterns
@@ -28,6 +29,11 @@ _ASKS_WHOM = pattern("asks_whom")
 _BY_VISITS, _BY_REDEMPTIONS = pattern("by_visits"), pattern("by_redemptions")
 _PER_TRIP = re.compile(r"\b(?:per|each|a)\s+(?:trip|visit|basket)\b|每次|每趟|客单价", re.IGNORECASE)
 _SENTENCES = re.compile(r"[.?!](?:\s|$)|[。？！；]")
+_RANKED_BY = re.compile(
+    r"\s*(?:(?<=\bby)|(?<=\bby\s)|\bby\b)\s*(?:total\s+)?(?:spend(?:ing)?|sales|revenue|money|units|quantity|volume|visits|trips)\b",
+    re.IGNORECASE,
+)
+_IN = re.compile(r"\s*(?:(?:in|from|during|between|since|over|for|of)\s+)?(?:the\s+)?", re.IGNORECASE)
 _RANKS = ("baskets", "units", "mean_basket", "mean_spend", "mean_price")
 
 
@@ -44,7 +50,7 @@ def read(
 ) -> Reading | None:
     """Return the reading of a question that describes something; None for one that only names things."""
     rest, found = text, {}
-    for kind, tool, phrase in _phrases(text):
+    for kind, tool, phrase in _phrases(text, linker):
         if kind in found or phrase not in rest:
             continue
         stands_for = conversation.STANDS_FOR[kind][language == "zh"]
@@ -82,12 +88,23 @@ def _of_somebody(links: Links) -> bool:
     return links.pronoun or bool(cues.tools(links.text) & {"recommend", "explain_preference"})
 
 
-def _phrases(text: str) -> Iterator[tuple[str, str, str]]:
+def _phrases(text: str, linker: Linker) -> Iterator[tuple[str, str, str]]:
     for (kind, tool), form in _FORMS.items():
         for match in form.finditer(text):
-            phrase = match.group().strip()
-            if phrase:
-                yield kind, tool, phrase
+            phrase = text[match.start() : _end(text, match.end(), linker)].strip()
+            if phrase and not (phrase[-1].isdigit() and counts_what_follows(text, match.end())):
+                yield kind, tool, phrase  # not the "group of 12" of "a group of 12 customers"
+
+
+def _end(text: str, end: int, linker: Linker) -> int:
+    """Where a description ends: what it is ranked by ("by spend") and a period right behind it belong to it."""
+    if by := _RANKED_BY.match(text, end):
+        end = by.end()
+    for period in linker.periods(text):
+        start, stop = period.span
+        if start < end < stop or (end <= start and _IN.fullmatch(text, end, start)):
+            end = stop
+    return end
 
 
 def _asks_about(kind: str, finder: str, rest: str, stands_for: str) -> bool:

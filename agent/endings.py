@@ -111,8 +111,9 @@ def review(s: Services, turn: Turn) -> None:
     if first == "clarify" and links.same_thing and not any(turn.subject.has(kind) for kind in _THINGS):
         _which_thing(s, turn)
         return
+    refused = first == "refuse" and turn.leaning is None
     if _of_nobody(turn) and (
-        first == "clarify" or single
+        first == "clarify" or single or refused
     ):  # "how much did she spend" is not asked of everybody
         turn.end("clarify", s.say(turn, "which_customer"), {"need": "customer", "question": links.text})
         return
@@ -208,7 +209,7 @@ def _unknown_term(s: Services, turn: Turn, term: str) -> None:
 
 
 def _pseudo(s: Services, turn: Turn, name: str) -> None:
-    if name == "handoff":
+    if name == "handoff" or (name == "refuse" and turn.leaning == "handoff"):
         hand_over(s, turn)
     elif suggested := _suggested(s, turn):
         turn.end("answer", suggested)

@@ -15,15 +15,18 @@ CUSTOMER = re.compile(
     rf"\b(?:customers?|clients?|shoppers?|households?|members?|users?)(?:\s+(?:numbers?|no\.?|ids?))?\s*:?\s*{_ID}"
     rf"((?:\s*(?:,|and|or|&|vs\.?|versus|to|with)\s*(?:customer\s+)?#?[A-Za-z]{{0,4}}[-_]?\d[\w-]*)*)", re.IGNORECASE | re.ASCII)  # fmt: skip
 CUSTOMER_ZH = re.compile(
-    r"(?:顾客|客户|用户|会员|家庭)(?:编号|号码|号|ID|id)?\s*[:：为是]?\s*#?\s?([A-Za-z]{0,4}[-_]?\d[A-Za-z0-9_-]*)(?![\dA-Za-z]|\s*(?:全?年|[上下]半年))"
+    r"(?:顾客|客户|用户|会员|家庭)(?:编号|号码|号|ID|id)?\s*[:：为是]?\s*#?\s?([A-Za-z]{0,4}[-_]?\d[A-Za-z0-9_-]*)(?![\dA-Za-z_-]|\s*(?:全?年|[上下]半年))"
     r"((?:\s*(?:、|，|,|和|与|跟|及|或)\s*(?:顾客|客户|用户|会员)?\s*#?\d[A-Za-z0-9_-]*)*)")  # fmt: skip
 CUSTOMER_ZH_AFTER = re.compile(r"(\d[A-Za-z0-9_-]*)\s*号?(?:这[位个])?(?:顾客|客户|用户|会员)")
 CAMPAIGN = re.compile(r"\bcampaigns?\s*(?:number|no\.?|#)?\s*(\d+)|(?:活动|营销活动|促销)\s*#?\s?(\d+)|(?:第\s*)?(\d+)\s*[号期]\s*(?:营销|促销)?活动|第\s*(\d+)\s*[次场个档]\s*(?:营销|促销)?活动", re.IGNORECASE)  # fmt: skip
 PRODUCT = re.compile(r"\b(?:products?|items?|sku)\s*(?:number|no\.?|id)?\s*:?\s*#?\s?(\d{3,}|[A-Za-z]{1,4}[-_]?\d[\w-]*)|(?:商品|产品)(?:编号|号)?\s*[:：]?\s*#?\s?(\d{3,}|[A-Za-z]{1,4}[-_]?\d[A-Za-z0-9_-]*)|#(\d{5,})", re.IGNORECASE)  # fmt: skip
-# What makes a number after "customers" a count or an age: "our customers 65 and over", "家庭5人以上".
+# What makes a number after "customers" a count, an age or a date: "our customers 65 and over", "家庭5人以上", "顾客2月".
+_MEASURED = r"[个种岁份张元]|月(?!月)|天(?!天)|次(?!次)|周(?![末一二三四五六日])|日(?![常用])|季度"
 _NO_ID = re.compile(
-    r"\s*(?:个|种|位|人|口|岁|\+|(?:及|或|和)?以[上下]|days?\b|best\b|most\b|times\b|years?\b|(?:and|or)\s+(?:over|older|above|up|under|younger|below|more|less)\b)",
+    rf"\s*(?:{_MEASURED}|位|人|口|\+|(?:及|或|和)?以[上下]|(?:days?|weeks?|months?|years?|adults?)\b|best\b|most\b|times\b|(?:and|or)\s+(?:over|older|above|up|under|younger|below|more|less)\b"
+    rf"|\s*(?:到|至|~)\s*\d{{1,2}}\s*(?:{_MEASURED}))",
     re.IGNORECASE)  # fmt: skip
+NUMBERS_RANGE = re.compile(r"\d{1,3}-\d{1,3}")
 # The letter of a segment is a capital ("groups a and b" are anybody's); "groups I look at" names none.
 _NUMBER_EN = "one|two|three|four|five|six|seven|eight|nine|ten"
 _ORDINAL_EN = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth"
@@ -38,7 +41,8 @@ SEGMENT = re.compile(
 _SEGMENT_BEFORE = re.compile(r"(?<!\d)(\d{1,2}|[一二三四五六七八九十])\s?号?\s*(?:、|和|与|跟|及)\s*$")
 PLACES_EN = {w: i for words in (_NUMBER_EN, _ORDINAL_EN) for i, w in enumerate(words.split("|"), 1)}
 BARE = re.compile(
-    r"(?<![\w.-])#?([A-Za-z]{0,4}[-_]?\d[\w-]*)(?![\w%]|\.\d|,\d{3}\s+(?!and\b|or\b|vs\b)[a-z]|\s?[万千百亿岁元])",
+    r"(?<![\w.-])#?([A-Za-z]{0,4}[-_]?\d[\w-]*)(?![\w%]|-\d|\.\d|,\d{3}\s+(?!and\b|or\b|vs\b)[a-z]|\s?(?:[万千百亿件款瓶包盒套]|"
+    rf"{_MEASURED}))",
     re.ASCII,
 )
 # A small number is a customer where the sentence makes it one: "what about 12?", "does 12 buy", "给12推荐".
@@ -49,6 +53,7 @@ _PERSON = re.compile(
 _SURELY_PERSON_NEXT = re.compile(
     r"\s*号?(?:多大|几岁|怎么|为[何啥什]|凭[啥什]|到底|家庭|家里|口味|的?(?:年龄|年纪|收入|偏好|习惯|备注|画像|档案)|喜欢|爱[买吃喝]|老是|总是|总买|平时|有没有|会不会|是不是|大概(?:几岁|多大|什么年)|住|结婚|(?:买|爱).{0,8}(?:可能|概率|几率))"
 )
+_LISTED = re.compile(r"[A-Za-z]{0,4}[-_]?\d[\w-]*", re.ASCII)
 _PERSON_CHAIN = re.compile(r"\s*(?:,|，|、|and|or|vs\.?|versus|和|与|跟|还是)\s*", re.IGNORECASE)
 _PERSON_NEXT = re.compile(
     r"\s*(?:[?？!.。]?$|[?!.]\s+(?=[A-Z\u3400-\u9fff])|(?:呢|号|推荐|最|喜欢|会|花|买|更|谁|哪个|的)|(?:or|and|vs\.?|versus|、|,|和|与|跟|还是)\s*\d|"
@@ -61,6 +66,7 @@ _IS = re.compile(
 )
 _LIKELY_TO = re.compile(
     r"\s+(?:(?:also|most|very|more|less|still|quite|really|ever|even)\s+)*(?:(?:un)?likely|going|apt|prone|inclined|due|about|expected|set|ready)\s+to\b"
+    r"|\s+(?:among(?:st)?|one\s+of|part\s+of|in)\s+(?:our|the|my)\b"
     r"|\s+(?:probably|likely|possibly|maybe|also|still|always|often|really|never|ever|tend|tends|have|buy|purchase|take|accept|redeem|use|respond|return)\b",
     re.IGNORECASE)  # fmt: skip
 _BUYS = re.compile(
@@ -132,18 +138,24 @@ def campaign_kinds(kinds: Iterable[str]) -> re.Pattern[str] | None:
     )
 
 
-def customers(text: str, free: list[bool]) -> Iterable[tuple[str, Span]]:
-    """Use up and return the ids that a word for customers stands beside, as they are written."""
+def customers(
+    text: str, free: list[bool], ranged: Callable[[re.Match[str]], bool] = lambda _: False
+) -> Iterable[tuple[str, Span]]:
+    """Use up and return the ids that a word for customers stands beside, as they are written. ranged: whether
+    what was matched is a range instead, as of ages."""
     for form in (CUSTOMER_ZH, CUSTOMER, CUSTOMER_ZH_AFTER):
         for m in form.finditer(text):
-            few = re.fullmatch(r"\d{1,3}", m.group(1)) and _NO_ID.match(text, m.end())
-            if few or not all(free[m.start() : m.end()]):
+            few = re.fullmatch(r"\d{1,3}", m.group(1)) and _NO_ID.match(text, m.end(1))
+            if few or not all(free[m.start() : m.end()]) or ranged(m):
                 continue
-            rest = m.group(2) if m.re.groups > 1 else ""
-            for written in [m.group(1), *re.findall(r"[A-Za-z]{0,4}[-_]?\d[\w-]*", rest)]:
-                place = text.find(written, m.start())
-                yield written, (place, place + len(written))
-            use(free, m.start(), m.end())
+            yield m.group(1), m.span(1)
+            end = m.end(1)
+            for listed in _LISTED.finditer(text, m.end(1), m.end()) if m.re.groups > 1 else ():
+                if len(listed.group()) < 4 and counts_what_follows(text, listed.end()):
+                    break  # "customer 88, 3 products"
+                yield listed.group(), listed.span()
+                end = listed.end()
+            use(free, m.start(), end)
 
 
 def chained(

@@ -41,6 +41,8 @@ _SOMEBODY = re.compile(
     r"|anybody|anyone|somebody|someone|to|does\s+\S+)\s+$",
     re.IGNORECASE,
 )
+_ALIKE = 6
+"""How many places apart the common characters of one sound stand at most (see _sound_apart)."""
 SPELLING, MEANING, MARGIN = 0.84, 0.62, 0.05
 WORD_SPELLING, SHORT_SPELLING = SPELLING, 0.85
 """How like a word of the names a misspelt word must be (difflib's ratio), beginning with the same letter."""
@@ -71,6 +73,17 @@ def stem(word: str) -> str:
     if len(word) > 4 and re.search(r"(?:ss|sh|ch|x|o)es$", word):
         return word[:-2]
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us")) else word
+
+
+def _sound_apart(one: str, other: str) -> int:
+    """How far apart two common characters stand in GB 2312, whose first level is in the order of their sounds."""
+    places = []
+    for character in (one, other):
+        code = character.encode("gb2312", "ignore")
+        if len(code) != 2 or not 0xB0 <= code[0] <= 0xD7:
+            return _ALIKE + 1
+        places.append((code[0] - 0xB0) * 94 + code[1] - 0xA1)
+    return abs(places[0] - places[1])
 
 
 def tokens(text: str) -> list[tuple[str, int, int]]:
@@ -252,9 +265,16 @@ class Lexicon:
         best = [t for t in best if KINDS.index(t.kind) == first]
         return Match(tuple(best), level, text[start:end], (start, end))
 
-    def nearest(self, term: str) -> tuple[tuple[Named, ...], float]:
+    def nearest(self, term: str, *, goods: bool = False) -> tuple[tuple[Named, ...], float]:
         """Return what a term that is no name may mean: by spelling, else by meaning; the score of
-        the best, and every thing within the margin of it. Nothing near enough gives ()."""
+        the best, and every thing within the margin of it. Nothing near enough gives (). goods: whether the
+        term stands where a thing to buy stands; a Chinese one may then be written as another that sounds so."""
+        if (
+            goods
+            and (meant := self._heard(term))
+            and (found := self._best(self._chinese[meant], term, 0, len(term)))
+        ):
+            return found.things, 1.0
         close = difflib.get_close_matches(phrase(term), self._words, n=3, cutoff=SPELLING)
         if close:
             found = self._best(self._english[close[0]], term, 0, len(term))
@@ -267,6 +287,19 @@ class Lexicon:
         near = [(t, s) for t, s in scored if s >= max(MEANING, best - MARGIN)]
         kind = near[0][0].kind
         return tuple(t for t, _ in near if t.kind == kind)[:4], best
+
+    def _heard(self, term: str) -> str:
+        """The Chinese name that a term is but for one character that sounds alike ("酸乃" for 酸奶), "" where none is."""
+        if not _HAN.search(term):
+            return ""
+        best, nearest = "", _ALIKE + 1
+        for name in self._chinese:
+            if len(name) != len(term):
+                continue
+            apart = [(a, b) for a, b in zip(term, name, strict=True) if a != b]
+            if len(apart) == 1 and (far := _sound_apart(*apart[0])) < nearest:
+                best, nearest = name, far
+        return best
 
     def vectors(self) -> np.ndarray:
         """Return the embeddings of the names that can be found by meaning, encoded once."""

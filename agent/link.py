@@ -13,7 +13,9 @@ from datetime import date
 from agent import cues, ids, vocabulary
 from agent.amounts import find_amounts
 from agent.bands import BandFinder
+from agent.corrected import corrected
 from agent.counts import find_counts
+from agent.crowds import Crowds
 from agent.dictation import find_note, find_note_number
 from agent.earlier import earlier
 from agent.ids import Span, taken, use
@@ -36,6 +38,7 @@ _KIDS = re.compile(
 _DATED = re.compile(r"(?<!\d)\d{1,2}(?!\d).*(?:[A-Za-z]{3}|月)|[A-Za-z]{3}.*(?<!\d)\d{1,2}(?!\d)")
 _IN_YEAR = re.compile(r"\b(?:in|during|since|until|till|before|after|by|year)\s*$", re.IGNORECASE)
 _YEARS_AWAY, _FEW_ALIKE = 3, 3
+_ONE_CUSTOMER = re.compile(r"(?:customer|client|shopper|household|member|user)\b", re.IGNORECASE)
 _PRONOUN = pattern("pronoun")
 _SAME_THING = pattern("same_thing")
 _NEW_ONLY = pattern("new_only")
@@ -45,6 +48,7 @@ _WEEKEND, _SMALL_TALK = pattern("weekend"), pattern("small_talk")
 
 _GOODS = ("category", "type", "product")
 _HAN = re.compile(r"[\u3400-\u9fff]")
+_MADE_OF = tuple("饮汁酱醋奶酒")
 _FIGURES = ("money", "baskets", "units", "customers", "share", "")
 
 
@@ -60,9 +64,20 @@ class Linker:
         self._segments = list(shop.keys("segment"))
         self._attribute_values = list(shop.keys("attribute_value"))
         self._bands = BandFinder(self._attribute_values)
+        self._crowds = Crowds(shop, lexicon)
+
+    def periods(self, text: str) -> list[Period]:
+        """Return the periods that a text names."""
+        return find_periods(text, self._shop.info.first_day, self._shop.info.last_day)
 
     def link(self, text: str) -> Links:
-        """Return what the text names; each stretch of it is used once, ids before names."""
+        """Return what the text names; each stretch of it is used once, ids before names. What the asker takes
+        back ("ice ... no wait, crackers") is not read."""
+        links = self._read(text)
+        told = corrected(links)
+        return self._read(told) if told else links
+
+    def _read(self, text: str) -> Links:
         links, free = Links(text), [True] * len(text)
         self._dictated(links, free)
         self._customers(links, free)
@@ -78,6 +93,7 @@ class Linker:
         self._durations(links, free)
         self._modifiers(links, free)
         matches = self._compounds(text, self._lexicon.find(text, free, spelling=True))
+        matches = self._crowds.joined(text, matches)
         for match in matches:
             self._name(links, match, free)
         self._persons(links, free)
@@ -124,8 +140,19 @@ class Linker:
                 use(free, *amount.span)
 
     def _customers(self, links: Links, free: list[bool]) -> None:
-        for written, span in ids.customers(links.text, free):
+        for written, span in ids.customers(links.text, free, self._is_range):
             self._customer(links, written, span)
+
+    def _is_range(self, customers: re.Match[str]) -> bool:
+        """Whether what stands behind "customers" is a range: one of an attribute's ("customers 25 to 34"), or
+        numbers that are nobody's id ("2-5月")."""
+        text, at = customers.string, customers.start(1)
+        if (m := _RANGE.match(text, at)) and not _ONE_CUSTOMER.match(customers.group()):
+            wanted = [str(n) for n in _bounds(m)]
+            if any(re.findall(r"\d+", key.partition("=")[2]) == wanted for key in self._attribute_values):
+                return True
+        written = customers.group(1)
+        return bool(ids.NUMBERS_RANGE.fullmatch(written)) and not self._shop.has_customer(written)
 
     def _customer(self, links: Links, written: str, span: Span) -> None:
         plain = written.lstrip("0")
@@ -193,7 +220,7 @@ class Linker:
     def _periods(self, links: Links, free: list[bool], dated: bool = False) -> None:
         """`dated`: only days of months ("18-24 December"), whose numbers would be taken as amounts."""
         info = self._shop.info
-        for period in find_periods(links.text, info.first_day, info.last_day):
+        for period in self.periods(links.text):
             if not all(free[slice(*period.span)]) or (dated and not _DATED.search(period.text)):
                 continue
             if self._is_person(links.text, period):
@@ -251,7 +278,7 @@ class Linker:
         """Two goods right beside each other are one noun ("almond milk"): the whole of it by meaning
         where something is near enough, else its head, the last in either language."""
         kept: list[Match] = []
-        for match in matches:
+        for match in (m for m in matches if not self._only_qualifies(text, m, matches)):
             before = kept[-1] if kept else None
             if before is None or not _one_noun(text, before, match):
                 kept.append(match)
@@ -262,6 +289,16 @@ class Linker:
             head = things if len(things) == 1 else match.things
             kept[-1] = Match(head, match.level, whole, span)
         return kept
+
+    def _only_qualifies(self, text: str, match: Match, matches: list[Match]) -> bool:
+        """Whether a Chinese name is only what another thing is made of: the 燕麦 of 燕麦饮 is no cereal."""
+        end = match.span[1]
+        return (
+            match.things[0].kind in _GOODS
+            and text[end : end + 1] in _MADE_OF
+            and bool(_HAN.search(match.text))
+            and not any(m.span[0] <= end < m.span[1] for m in matches)
+        )
 
     def _persons(self, links: Links, free: list[bool]) -> None:
         """Numbers that the sentence treats as a person; they would be taken as counts."""
@@ -297,8 +334,12 @@ class Linker:
             self._customer(links, written, (place, place + len(written)))
 
     def _terms(self, links: Links, free: list[bool], matches: list[Match]) -> None:
+        asked: list[str] = []
         for term, start, end in vocabulary.content_terms(links.text, free):
-            things, _score = self._lexicon.nearest(term)
+            goods = cues.is_thing(links.text, term)
+            things, _score = self._lexicon.nearest(term, goods=goods)
+            if goods or cues.asks_stock(links.text):
+                asked.append(term)
             if _qualifies(links.text, (start, end), matches):
                 links.terms.append(term)
             elif len(things) == 1:
@@ -315,7 +356,7 @@ class Linker:
         ]
         parent = self._lexicon.category_of
         links.parents = {t: parent[t] for t in links.keys("type") if t in parent}
-        links.topic = " ".join(dict.fromkeys([*named, *links.terms])).strip()
+        links.topic = " ".join(dict.fromkeys([*named, *links.terms, *asked])).strip()
 
 
 def _one_noun(text: str, a: Match, b: Match) -> bool:

@@ -241,8 +241,8 @@ class Steps:
 
     def _advice(self, turn: Turn) -> str:
         """Return the next step that suits: the only one, or the model's choice among several."""
-        complaint = cues.is_complaint(turn.question)
-        steps = answer.next_steps(self._s.prompts, turn.traces, complaint, turn.language)
+        owed = cues.owes_amends(policy.own_words(turn.question))
+        steps = answer.next_steps(self._s.prompts, turn.traces, owed, turn.language)
         if not steps or len(steps) == 1 or self._s.llm is None or turn.unserved:
             return steps[0].text if steps else ""
         messages = answer.advice_messages(

@@ -59,6 +59,9 @@ class Subject:
     """The customer was neither named nor pointed to, but is the one that the asker has picked."""
     described: Mapping[str, Described] = field(default_factory=dict)
     """By kind, what another call is to find."""
+    asked: list[str] = field(default_factory=list)
+    """The categories that the question itself is about, where others only stand in what leads to it ("she loves
+    baking. Any flour for her?"); [] where it is about all of them."""
 
     def has(self, kind: str) -> bool:
         """Whether a thing of this kind was named or described."""
@@ -68,4 +71,6 @@ class Subject:
         """Return the keys that an argument of this kind may take."""
         if kind == "customer":
             return self.customers
-        return (self.categories or self.derived) if kind == "category" else self.links.keys(kind)
+        return (
+            (self.asked or self.categories or self.derived) if kind == "category" else self.links.keys(kind)
+        )

@@ -64,6 +64,11 @@ def test_the_plan_overrules_a_policy_that_only_guesses(tmp_path: Path):
     assert "no phone calls" in reply.answer
 
 
+def test_money_back_goes_to_a_colleague_though_the_plan_refuses():
+    reply, _ = ask("请给88号退牛奶的钱", '["refuse"]')
+    assert reply.kind == "handoff"
+
+
 def test_a_refusal_of_the_plan_tells_the_policy_s_reason():
     reply, _ = ask("What is customer 3's phone number?", '["refuse"]')
     assert reply.kind == "refuse"

@@ -116,6 +116,20 @@ def test_asking_who_they_are_describes_nobody(ask: Any, question: str):
     assert [s.tool for s in reply.steps] == ["measure"]
 
 
+def test_what_they_are_ranked_by_and_when_belongs_to_the_description(ask: Any):
+    reply = ask(
+        "top two buyers of milk by spend from June to July", plan("measure", quantity="spend", by="customer")
+    )
+    (step,) = reply.steps
+    assert (step.args["n"], step.args["filters"]) == (2, {"category": ["MILK"]})
+    assert (step.args["start"], step.args["end"]) == ("2024-06-01", "2024-07-31")
+
+
+def test_a_group_of_so_many_is_nobody_s_segment(ask: Any):
+    (step,) = ask("Target group of 12 customers for milk", plan("audience")).steps
+    assert (step.args["n"], "segment" in step.args) == (12, False)
+
+
 def test_a_described_customer_comes_before_the_picked_one(ask: Any):
     reply = ask("What should we offer our biggest spender?", plan("recommend"), role="service", customer="9")
     assert reply.steps[-1].args["customer"] == spenders(1)[0] != "9"

@@ -137,6 +137,14 @@ def test_ids_that_do_not_exist(text: str, kind: str, written: str):
         ("收入在5万到7.4万", [], []),
         ("in 2024", [], []),
         ("aged 25-34", [], []),
+        # nor do ages, months, sizes and what is given away make a number somebody behind a word for customers
+        ("customers 25 to 34", [], []),
+        ("55-64岁顾客2月到5月的人均消费", [], []),
+        ("顾客2-5月的消费", [], []),
+        ("会员30天内来了几次", [], []),
+        ("送150份试用装，选一下收件的顾客", [150], []),
+        ("Offer customer 88, 3 products", [3], ["88"]),
+        ("Is 88 among our top customers?", [], ["88"]),
     ],
 )
 def test_counts_are_not_ids_and_units_are_neither(text: str, counts: list[int], customers: list[str]):
@@ -246,7 +254,8 @@ def test_attributes(text: str, attributes: dict[str, list[str]]):
 
 @pytest.mark.parametrize(
     ("text", "modifiers"),
-    [("something they never bought", {"new_only"}), ("which products are new to 12?", {"new_only"}), ("没买过的奶酪", {"new_only"}), ("the least popular", {"ascending"}),
+    [("something they never bought", {"new_only"}), ("which products are new to 12?", {"new_only"}),
+     ("new to customer 12", {"new_only"}), ("没买过的奶酪", {"new_only"}), ("the least popular", {"ascending"}),
      ("销量最低的品类", {"ascending"}), ("最常买的", set())],
 )  # fmt: skip
 def test_modifiers(text: str, modifiers: set[str]):
@@ -422,6 +431,12 @@ def test_the_number_of_a_note(text: str, number: int | None):
         # a misspelt word inside a name of several
         ("infant formla and bred", {"category": ["INFANT FORMULA", "BREAD"]}),
         ("cat foood", {"category": ["CAT FOOD"]}),
+        ("在起司和奶烙上花了多少", {"category": ["CHEESE"]}),  # 奶酪, as it sounds
+        # what is taken back is not meant
+        ("how many buy milk... no wait, cheese", {"category": ["CHEESE"]}),
+        ("多少人买牛奶……不对，买奶酪", {"category": ["CHEESE"]}),
+        ("campaign 1, sorry, I mean campaign 2", {"campaign": ["2"]}),
+        ("do they buy milk, not cheese", {"category": ["MILK", "CHEESE"]}),
     ],
 )
 def test_lists_and_misspelt_words(text: str, things: dict[str, list[str]]):
