@@ -70,7 +70,6 @@ class Measure:
     attribute: str | None = None
     where: dict[Dimension, tuple[str, ...]] = field(default_factory=dict)
     attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    without: dict[Dimension, tuple[str, ...]] = field(default_factory=dict)
     start: date | None = None
     end: date | None = None
     top: int | None = None
@@ -79,6 +78,7 @@ class Measure:
     more_than: float | None = None
     at_most: float | None = None
     less_than: float | None = None
+    without: dict[Dimension, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
