@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -157,6 +158,10 @@ def test_each_call_of_a_key_is_traced_with_its_purpose_and_without_whom_it_was_a
         more = {"MCP-Protocol-Version": "2025-06-18", "Accept": "application/json, text/event-stream"}
         api.call("POST", "/mcp", "service", json=tool, headers=headers_of(api.keys["service"]) | more)
         path = api.shop / ACCESS_FILE
+        # A call's line is written after its answer.
+        waited = time.monotonic() + 10
+        while len(path.read_text().splitlines()) < 3 and time.monotonic() < waited:
+            time.sleep(0.02)
         trace = [json.loads(line) for line in path.read_text().splitlines()]
         assert [(t["call"], t["status"]) for t in trace] == [
             ("GET /v1/customers/{customer_id}", 200), ("GET /v1/segments", 403), ("POST /mcp segments", 403),

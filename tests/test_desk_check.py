@@ -112,7 +112,8 @@ def test_desks_are_part_of_the_application_and_wait_for_its_agent(
 
     def opener() -> Any:
         opens.wait(10)
-        return SimpleNamespace(shop=SimpleNamespace(has_customer=lambda customer: customer == "1842"))
+        known = SimpleNamespace(has_customer=lambda customer: customer == "1842", folder=shop, version="1")
+        return SimpleNamespace(shop=known)
 
     with desk.serving() as url:
         routers = desk_routers(write_file(tmp_path / "desks.toml", desk, url))
