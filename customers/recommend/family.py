@@ -1,9 +1,9 @@
 """Within a brand's family: further products of a maker, of types that the customer does not buy from it yet.
 
-A product's worth is the chance that the customer takes up its type, times the product's share of what everybody buys
-of the type, or nearly so. For the chance of a type two things speak: that the customer buys it already, from others;
-and that customers who buy the same types do (cosine between types). Across makers, the customer's own leaning to a
-maker is weighed in.
+A product's worth is the geometric mean of how many buy it of late and how much the customers buy it who are most like
+this one in the types that they buy, a little more where the customer buys the type already, from others. Across
+makers, the customer's own leaning to a maker is weighed in. Without a customer, types that go with the product's own
+come first, by the cosine over customers.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ Mask = NDArray[np.bool_]
 
 NO_MAKER = -1
 _NO_BRAND = "('', 'national', 'other', 'none', 'unknown', 'generic')"  # says that it has none of its own
-_ALIKE = 1.0  # what a type that goes with the customer's own weighs beside one that they buy elsewhere
+_NEIGHBOURS = 400
+_FLOOR = 0.01  # of what neighbours buy, for what none of them does
+_ELSEWHERE = 0.3  # what it adds that the customer buys the type from others
 _USUAL = 20.0  # baskets of everybody's share of a maker that stand beside the customer's own
-_LIKED = 0.75  # power of a product's buyers: below 1, a type's best seller is not everything
+_LIKED = 0.75  # power of a product's buyers beside how well its type goes with the one that was named
 
 
 @dataclass(frozen=True)
@@ -97,35 +99,65 @@ class Family:
         total = np.bincount(b.maker[b.product[known]], b.decayed[known], size)
         return total / max(float(total.sum()), 1e-9)
 
-    def takes_up(self, customer: int) -> Floats:
-        """How much speaks for each type, for this customer."""
-        own = np.asarray(self._bought.types[customer].todense()).ravel()
-        known = np.minimum(own, 1.0)
-        led = np.asarray(self._alike.T @ known).ravel() / max(float(known.sum()), 1e-9)
-        return known + _ALIKE * led
+    @cached_property
+    def _tastes(self) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        """What each customer buys by type, rare types weighing more, as rows of length 1; and the same transposed."""
+        tastes = self._bought.types.copy()
+        people, many = tastes.shape[0], np.bincount(tastes.indices, minlength=tastes.shape[1])
+        tastes.data = np.log1p(tastes.data) * np.maximum(np.log(people / (1 + many)), 0.01)[tastes.indices]
+        length = np.sqrt(np.asarray(tastes.multiply(tastes).sum(axis=1)).ravel())
+        tastes = (sparse.diags(1 / np.maximum(length, 1e-9)) @ tastes).tocsr()
+        return tastes, tastes.T.tocsr()
+
+    @cached_property
+    def _goods(self) -> sparse.csr_matrix:
+        """Decayed baskets with each product, at most 1, shape (customers, products)."""
+        b = self._bought
+        shape = (len(b.start) - 1, len(b.type))
+        return sparse.csr_matrix((np.minimum(b.decayed, 1.0), b.product, b.start), shape=shape)
+
+    def worth(self, customer: int) -> Floats:
+        """The worth of every product to a customer, before their leaning to its maker."""
+        b, (tastes, across) = self._bought, self._tastes
+        like = np.asarray((tastes[customer] @ across).todense()).ravel()
+        like[customer] = 0
+        near = np.argpartition(-like, min(_NEIGHBOURS, len(like) - 1))[:_NEIGHBOURS]
+        weights = sparse.csr_matrix((like[near] ** 2, (np.zeros_like(near), near)), shape=(1, len(like)))
+        buy = np.asarray((weights @ self._goods).todense()).ravel()
+        own = np.minimum(np.asarray(b.types[customer].todense()).ravel(), 1.0)[b.type]
+        return np.sqrt((buy + _FLOOR) * b.buyers) * (1 + _ELSEWHERE * own)
 
     def for_customer(self, customer: int, maker: int | None = None) -> tuple[Ints, Floats]:
         """Products of the makers that the customer buys from (of one `maker`, whether they do or not), never bought,
         and of no type that they buy from the same maker; with their scores, best first."""
         b, own = self._bought, self._bought.of(customer)
         mine = np.unique(b.maker[b.product[own]])
-        wanted = mine[mine >= 0] if maker is None else np.array([maker])
-        fits = b.offered & np.isin(b.maker, wanted) & (b.buyers > 0)
-        fits[b.product[own]] = False
-        product = np.flatnonzero(fits)
+        product = self._of_makers(mine[mine >= 0].tolist() if maker is None else [maker])
         width = int(b.type.max(initial=-1)) + 1
         has = np.unique(b.maker[b.product[own]] * width + b.type[b.product[own]])
         product = product[~np.isin(b.maker[product] * width + b.type[product], has)]
-        score = self.takes_up(customer)[b.type[product]] * b.buyers[product] ** _LIKED
+        score = self.worth(customer)[product]
         if maker is None:
             score = score * self._leaning(own)[b.maker[product]]
         return _best(product, score)
 
+    @cached_property
+    def _sorted(self) -> tuple[Ints, Ints]:
+        """What may be offered, by maker, and where each maker's products begin."""
+        b = self._bought
+        there = np.flatnonzero(b.offered & (b.buyers > 0) & (b.maker >= 0))
+        there = there[np.argsort(b.maker[there], kind="stable")]
+        return there, np.searchsorted(b.maker[there], np.arange(int(b.maker.max(initial=-1)) + 2))
+
+    def _of_makers(self, wanted: list[int]) -> Ints:
+        product, start = self._sorted
+        return np.concatenate([np.array([], np.int64), *(product[start[m] : start[m + 1]] for m in wanted)])
+
     def of_product(self, product: int) -> tuple[Ints, Floats]:
         """Products of the same maker and of other types, by how often customers who buy the one type buy the other."""
         b = self._bought
-        fits = b.offered & (b.maker == b.maker[product]) & (b.type != b.type[product]) & (b.buyers > 0)
-        found = np.flatnonzero(fits) if b.maker[product] >= 0 else np.array([], np.int64)
+        found = self._of_makers([int(b.maker[product])] if b.maker[product] >= 0 else [])
+        found = found[b.type[found] != b.type[product]]
         near = np.asarray(self._alike[int(b.type[product])].todense()).ravel()
         return _best(found, near[b.type[found]] * b.buyers[found] ** _LIKED)
 
@@ -140,7 +172,6 @@ class Family:
 
 def _best(product: Ints, score: Floats) -> tuple[Ints, Floats]:
     order = np.lexsort((product, -score))
-    order = order[score[order] > 0]
     return product[order], score[order]
 
 

@@ -1,6 +1,6 @@
 """A customer of whom nothing is known: what to offer, and the questions that learn most.
 
-A question is "do you buy <category>?". Every customer that the shop knows has answered it by what they bought. Those
+A question is "do you buy <category> regularly?". Every customer that the shop knows has answered it by what they bought. Those
 who agree with all answers so far stand for the new one: the offers are what they bought of late, drawn to what
 everybody did where they are few. The next question is the one whose answers make the best lists over those who are
 still alike, as a decision tree does (Golbandi, Koren & Lempel, WSDM 2011); the quality of a list is NDCG@10, and the
@@ -28,8 +28,9 @@ Mask = NDArray[np.bool_]
 
 RECENT = 30
 """Days whose purchases are what is offered."""
-REGULAR = 4
-"""Trips with a category from which on a customer buys it: "do you buy it?" is then answered yes."""
+REGULAR = 3.0
+"""Trips with a category, each worth half after 120 days, from which on a customer buys it regularly: "do you buy it
+regularly?" is then answered yes."""
 _TOP = 10
 _DRAWN = 60.0  # as many customers of the group before stand beside those who agree
 _LEAST = 40  # a question is not asked where fewer would answer it one way
@@ -72,9 +73,9 @@ class Crowd:
 
 
 def crowd(
-    customers: int, category: tuple[Ints, Ints, Ints], categories: int, item: tuple[Ints, Ints], items: int
+    customers: int, category: tuple[Ints, Ints, Floats], categories: int, item: tuple[Ints, Ints], items: int
 ) -> Crowd:
-    """Make the crowd of pairs: `category` holds customer, category and trips with it, `item` who bought which item
+    """Make the crowd of pairs: `category` holds customer, category and decayed trips with it, `item` who bought which item
     of late."""
     buys = np.zeros((customers, categories), bool)
     owner, thing, trips = category
@@ -139,7 +140,8 @@ def _gain(group: Crowd) -> Floats:
     gain = np.zeros(group.buys.shape[1])
     if not len(open_):
         return gain
-    halves = [group.some(np.arange(half, len(group.buys), 2)) for half in (0, 1)]
+    mixed = np.random.default_rng(0).permutation(len(group.buys))
+    halves = [group.some(np.sort(mixed[half::2])) for half in (0, 1)]
     whole = [half.worth.sum(axis=0)[None] for half in halves]
     yes = [half.buys[:, open_].T.astype(np.float32) @ half.worth for half in halves]
     no = [w - y for w, y in zip(whole, yes, strict=True)]
@@ -199,7 +201,7 @@ class Onboarding:
         there = place[who] >= 0
         return items, crowd(
             len(self.rows),
-            (place[who[there]], kinds.thing[there], kinds.baskets[there]),
+            (place[who[there]], kinds.thing[there], kinds.decayed[there]),
             len(k.catalogue.category_keys),
             (place[owner[late]], item[goods.thing[late]]),
             len(items),
@@ -264,9 +266,7 @@ def _mask(rows: Iterable[tuple[str]], number: Mapping[str, int], otherwise: str)
     return mask
 
 
-def reductions(
-    con: duckdb.DuckDBPyConnection, tables: Tables, cut: int
-) -> dict[str, dict[str, float | str]]:
+def reductions(con: duckdb.DuckDBPyConnection, tables: Tables, cut: int) -> dict[str, dict[str, float | str]]:
     """Of each product that most buyers got cheaper in the last days: the part taken off, and the purchases."""
     day = date(1970, 1, 1) + timedelta(days=cut - _NOW)
     rows = con.execute(_REDUCED.format(events=tables["events"]), [day, _LEAST_LINES, _LEAST_OFF]).fetchall()
