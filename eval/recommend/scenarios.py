@@ -2,7 +2,7 @@
 
 Onboarding: customers are hidden in parts, in turn. The others' months before the cut choose the questions and answer
 for everybody; the hidden ones answer what is true by their own months, and the lists after 0, 1, 2 and 3 answers are
-held against all that they bought in the month after: NDCG@10 and recall@10, beside three questions drawn by lot from
+held against all that they bought in the month after: NDCG@10 and recall@10, with and without their store, beside three questions drawn by lot from
 the fifty categories that most people buy, and beside the three that most people buy.
 
 Brand family: of those who had bought from a maker, the maker's further products (never bought, of no type that they
@@ -60,9 +60,9 @@ def onboarding(history: History, cut: int, level: str = "product", seed: int = 0
     people, groups = history.shape[0], history.catalogue.categories
     items, known = _crowd(past, groups)
     there = np.bincount(past.customer, minlength=people) > 0
-    part = np.random.default_rng(seed).integers(0, PARTS, people)
+    part, stores = np.random.default_rng(seed).integers(0, PARTS, people), _usual_stores(past)
     shy = _never_asked(history.catalogue)
-    ways = ["our three questions", "our questions, each after the last answer", "three most bought categories",
+    ways = ["our three questions", "our three questions, and their store", "our questions, each after the last answer", "three most bought categories",
             *(f"drawn by lot {n}" for n in range(DRAWS))]  # fmt: skip
     found = {way: _Lists(*(np.full((ANSWERS + 1, people), np.nan) for _ in range(2))) for way in ways}
     for one in range(PARTS):
@@ -71,7 +71,9 @@ def onboarding(history: History, cut: int, level: str = "product", seed: int = 0
             np.flatnonzero((part == one) & there),
         )
         for way, ask in _ways(others, shy, seed + one).items():
-            _score(found[way], others, hidden, known.buys, items, bought, ask)
+            inside = stores if way.endswith("their store") else None
+            told = _Told(others, known.buys, items, bought, inside, (part != one) & there)
+            _score(found[way], told, hidden, ask)
     return _onboarding_rows(level, found)
 
 
@@ -98,6 +100,35 @@ def _never_asked(catalogue: Catalogue) -> Array:
     return shy
 
 
+def _usual_stores(past: History) -> Ints:
+    """The store where each customer bought the most."""
+    store = past.store if past.store is not None else np.zeros_like(past.customer)
+    wide = int(store.max(initial=0)) + 1
+    code, count = np.unique(past.customer * wide + store, return_counts=True)
+    order = np.lexsort((-count, code // wide))
+    first = order[np.unique(code[order] // wide, return_index=True)[1]]
+    usual = np.full(past.shape[0], -1)
+    usual[code[first] // wide] = code[first] % wide
+    return usual
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the hidden customers are scored by: the `others`, who are those of `shown`, what everybody would answer, the
+    items, what was bought after, and the usual stores where they are used."""
+
+    others: Crowd
+    buys: Any
+    items: Ints
+    bought: sparse.csr_matrix
+    stores: Ints | None
+    shown: Any
+
+    def best(self, answers: Answers, store: int | None) -> Ints:
+        same = [] if store is None or self.stores is None else [self.stores[self.shown] == store]
+        return self.items[np.argsort(-wanted(self.others, answers, same), kind="stable")[:TOP]]
+
+
 Ask = Callable[[Answers], int | None]
 
 
@@ -116,30 +147,32 @@ def _ways(others: Crowd, shy: Any, seed: int) -> dict[str, Ask]:
     def fixed(chosen: Sequence[int]) -> Ask:
         return lambda answers: chosen[len(answers)] if len(answers) < len(chosen) else None
 
+    ours = questions(others, ANSWERS, (), shy)
     return {
-        "our three questions": fixed(questions(others, ANSWERS, (), shy)),
+        "our three questions": fixed(ours),
+        "our three questions, and their store": fixed(ours),
         "our questions, each after the last answer": adaptive,
         "three most bought categories": fixed(most[:ANSWERS].tolist()),
         **{f"drawn by lot {n}": fixed(draw.choice(most, ANSWERS, False).tolist()) for n in range(DRAWS)},
     }
 
 
-def _score(
-    found: _Lists, others: Crowd, hidden: Ints, buys: Any, items: Ints, bought: sparse.csr_matrix, ask: Ask
-) -> None:
+def _score(found: _Lists, told: _Told, hidden: Ints, ask: Ask) -> None:
     """Fill in the hidden customers' NDCG and recall after each number of answers."""
-    lists: dict[tuple[tuple[int, bool], ...], Ints] = {}
+    lists: dict[tuple[Any, ...], Ints] = {}
+    bought = told.bought
     for customer in hidden.tolist():
         targets = bought.indices[bought.indptr[customer] : bought.indptr[customer + 1]]
         if not len(targets):
             continue
+        store = None if told.stores is None else int(told.stores[customer])
         answers: list[tuple[int, bool]] = []
         for count in range(ANSWERS + 1):
             if count and (category := ask(answers)) is not None:
-                answers.append((category, bool(buys[customer, category])))
-            key = tuple(answers)
+                answers.append((category, bool(told.buys[customer, category])))
+            key = (store, *answers)
             if key not in lists:
-                lists[key] = items[np.argsort(-wanted(others, answers), kind="stable")[:TOP]]
+                lists[key] = told.best(answers, store)
             hits = np.isin(lists[key], targets)
             found.ndcg[count, customer] = (hits * _GAINS).sum() / _GAINS[: len(targets)].sum()
             found.recall[count, customer] = hits.sum() / len(targets)
@@ -154,12 +187,13 @@ def _onboarding_rows(level: str, found: dict[str, _Lists]) -> list[Row]:
     rows = []
     for way, lists in {**ours, "three drawn by lot": lot}.items():
         for count in range(ANSWERS + 1):
-            if count == 0 and way != "our three questions":
+            if count == 0 and not way.startswith("our three questions"):
                 continue
             row: Row = {"scenario": "onboarding", "level": level, "answers": count}
-            row["way"] = way if count else "popular of late"
+            store = ", and their store" if way.endswith("their store") else ""
+            row["way"] = way if count else f"popular of late{store}"
             row |= _between("ndcg", lists.ndcg[count]) | _between("recall", lists.recall[count])
-            if count:
+            if count or store:
                 row |= _between("gain", lists.ndcg[count] - first)
                 row |= _between("over_lot", lists.ndcg[count] - lot.ndcg[count]) if lists is not lot else {}
             rows.append({**row, "customers": int(np.isfinite(first).sum())})
@@ -213,7 +247,7 @@ def family(history: History, cut: int) -> list[Row]:
 
 
 def _means(told: dict[int, list[float]]) -> Array:
-    return np.array([np.mean(values) for _, values in sorted(told.items())])
+    return np.array([float(np.mean(values)) for _, values in sorted(told.items())])
 
 
 def _pairs(past: History, later: sparse.csr_matrix) -> Iterator[_Pair]:
