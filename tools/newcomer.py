@@ -56,7 +56,7 @@ def family(
     """Return what a maker has besides, for a customer, for a product, or both."""
     who = names.customer(customer) if customer else None
     start = names.product(shop, product) if product else None
-    for_en, for_zh = (f" for {who.en}", f"适合{who.zh}的") if who else ("", "")
+    for_en, for_zh = (f" for {who.en}", f"适合{who.zh}") if who else ("", "")
     if not found:
         of_en, of_zh = (f" of {start.en}", f"{start.zh}") if start else ("s that they buy from", "其所购品牌")
         return [
@@ -66,7 +66,10 @@ def family(
             )
         ]
     if start:
-        lead = both(en=f"From the maker of {start.en}{for_en}:", zh=f"与{start.zh}同一厂商、{for_zh}商品：")
+        lead = both(
+            en=f"From the maker of {start.en}{for_en}:",
+            zh=f"与{start.zh}同一厂商{'、' if who else ''}{for_zh}的商品：",
+        )
     else:
         lead = both(
             en=f"From makers that customer {words.label(customer or '')} buys from, of kinds not bought from them yet:",

@@ -122,8 +122,9 @@ class Family:
         like = np.asarray((tastes[customer] @ across).todense()).ravel()
         like[customer] = 0
         near = np.argpartition(-like, min(_NEIGHBOURS, len(like) - 1))[:_NEIGHBOURS]
-        weights = sparse.csr_matrix((like[near] ** 2, (np.zeros_like(near), near)), shape=(1, len(like)))
-        buy = np.asarray((weights @ self._goods).todense()).ravel()
+        weights = np.zeros(len(like))
+        weights[near] = like[near] ** 2
+        buy = np.asarray(self._goods.T @ weights).ravel()
         own = np.minimum(np.asarray(b.types[customer].todense()).ravel(), 1.0)[b.type]
         return np.sqrt((buy + _FLOOR) * b.buyers) * (1 + _ELSEWHERE * own)
 

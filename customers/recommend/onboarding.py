@@ -33,6 +33,7 @@ REGULAR = 3.0
 regularly?" is then answered yes."""
 _TOP = 10
 _DRAWN = 60.0  # as many customers of the group before stand beside those who agree
+_TRAIT = 200.0  # as many of everybody beside those who share a store or an age: these say less than answers do
 _LEAST = 40  # a question is not asked where fewer would answer it one way
 _RARE = 0.04  # nor where nearly everybody answers alike
 _MOST_CUSTOMERS, _MOST_ITEMS = 5_000, 2_000
@@ -40,11 +41,11 @@ _NOW, _LEAST_LINES, _LEAST_OFF = 14, 5, 0.1
 _OF_STORE = """
     SELECT customer_id FROM (
         SELECT customer_id, store_id, count(*) AS lines FROM {events}
-        WHERE kind = 'purchase' AND store_id IS NOT NULL AND customer_id IS NOT NULL GROUP BY ALL
+        WHERE kind = 'purchase' AND store_id IS NOT NULL AND customer_id IS NOT NULL GROUP BY customer_id, store_id
         QUALIFY row_number() OVER (PARTITION BY customer_id ORDER BY lines DESC, store_id) = 1)
     WHERE store_id = ?"""
 _REDUCED = """
-    SELECT product_id, sum(discount) / sum(amount + discount) AS off, count(*) AS lines FROM {events}
+    SELECT product_id, sum(discount) / nullif(sum(amount + discount), 0) AS off, count(*) AS lines FROM {events}
     WHERE kind = 'purchase' AND ts >= ? AND amount >= 0 AND discount IS NOT NULL GROUP BY product_id
     HAVING lines >= ? AND off >= ? AND avg((discount > 0)::INT) >= 0.5"""
 _GAINS = 1 / np.log2(np.arange(2, _TOP + 2))
@@ -105,7 +106,7 @@ def wanted(known: Crowd, answers: Answers, traits: Iterable[Mask] = ()) -> Float
         alike = known.worth[agreeing(known, told[:count])]
         share = (alike.sum(axis=0) + _DRAWN * share) / (len(alike) + _DRAWN)
     for trait in traits:
-        same = (known.worth[trait].sum(axis=0) + _DRAWN * every) / (int(trait.sum()) + _DRAWN)
+        same = (known.worth[trait].sum(axis=0) + _TRAIT * every) / (int(trait.sum()) + _TRAIT)
         share = share * same / np.maximum(every, 1e-12)
     return share
 
@@ -138,7 +139,7 @@ def _gain(group: Crowd) -> Floats:
     few = np.maximum(_LEAST, _RARE * len(group.buys))
     open_ = np.flatnonzero((many >= few) & (len(group.buys) - many >= few))
     gain = np.zeros(group.buys.shape[1])
-    if not len(open_):
+    if not len(open_) or not group.bought.shape[1]:
         return gain
     mixed = np.random.default_rng(0).permutation(len(group.buys))
     halves = [group.some(np.sort(mixed[half::2])) for half in (0, 1)]

@@ -293,5 +293,6 @@ def table(rows: list[Row]) -> str:
             for name in ("ndcg", "recall", "hits", "gain", "over_lot") if name in row
         ]  # fmt: skip
         told += [f"lift {row['lift']:.1f}"] if "lift" in row else []
+        told.append(f"{row['customers']:,} customers")
         lines.append(f"{head}{row['way']}: {', '.join(told)}")
     return "\n".join(lines)
