@@ -1,10 +1,11 @@
 """A customer of whom nothing is known: what to offer, and the questions that learn most.
 
-A question is "do you buy <category> regularly?". Every customer that the shop knows has answered it by what they bought. Those
-who agree with all answers so far stand for the new one: the offers are what they bought of late, drawn to what
-everybody did where they are few. The next question is the one whose answers make the best lists over those who are
-still alike, as a decision tree does (Golbandi, Koren & Lempel, WSDM 2011); the quality of a list is NDCG@10, and the
-lists of one half of the customers are judged by the other half, so that a question that fits by chance does not win.
+A question is "do you buy <category> regularly?". Every customer that the shop knows has answered it by what they
+bought. Those who agree with all answers so far stand for the new one: the offers are what they bought of late, drawn
+to what everybody did where they are few. The next question is the one whose answers make the best lists over those
+who are still alike, as a decision tree does (Golbandi, Koren & Lempel, WSDM 2011); the quality of a list is NDCG@10,
+and the lists of one half of the customers are judged by the other half, so that a question that fits by chance does
+not win.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ REGULAR = 3.0
 regularly?" is then answered yes."""
 _TOP = 10
 _DRAWN = 60.0  # as many customers of the group before stand beside those who agree
-_TRAIT = 200.0  # as many of everybody beside those who share a store or an age: these say less than answers do
+_TRAIT = 200.0  # as many of everybody beside those who share a store or an age, which say less
 _LEAST = 40  # a question is not asked where fewer would answer it one way
 _RARE = 0.04  # nor where nearly everybody answers alike
 _MOST_CUSTOMERS, _MOST_ITEMS = 5_000, 2_000
