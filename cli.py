@@ -19,6 +19,7 @@ import cli_campaign
 import cli_customer
 import cli_desk
 import cli_knowledge
+import cli_offers
 import cli_serve
 from cli_common import SAMPLE, Bar, UsageError, say
 from cli_data import add_commands, fill_kinds, ingest_sample
@@ -236,7 +237,13 @@ def _bench(args: argparse.Namespace, settings: Settings) -> int:
     if args.name == "recommend":
         from eval import bench_recommend
 
-        bench_recommend.run(settings.shop, sequences=args.sequences, quick=args.quick, as_json=args.json)
+        bench_recommend.run(
+            settings.shop,
+            sequences=args.sequences,
+            scenarios=args.scenarios,
+            quick=args.quick,
+            as_json=args.json,
+        )
         return 0
     if args.name == "audience":
         from eval import bench_audience
@@ -408,6 +415,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_desk.add_commands(command)
     cli_knowledge.add_commands(command)
     cli_customer.add_commands(command)
+    cli_offers.add_commands(command)
     llm = command("llm", _llm, "start the model server, or check the one that is given", model=True)
     llm.add_argument("--port", type=int)
     llm.add_argument("--engine", default="auto", choices=("auto", "llama", "vllm"), help="what serves it")
@@ -468,6 +476,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="`user item` a line: the leave-one-out protocol (recommend)",
+    )
+    bench.add_argument(
+        "--scenarios", action="store_true", help="onboarding and brand family, on the last month (recommend)"
     )
     bench.add_argument("--conversations", type=int, default=200, metavar="N", help="at once (serve)")
     bench.add_argument("--minutes", type=float, default=2.0, metavar="M", help="how long (serve)")

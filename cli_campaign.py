@@ -130,7 +130,7 @@ def _plan(args: argparse.Namespace, shop: Shop) -> int:
         raise UsageError("say what the coupon is for: --category NAME or --product ID")
     terms = Terms(args.budget, args.contact_cost, args.coupon, args.margin, args.capacity, args.most_contacts,
                   args.contact_days, args.goal)  # fmt: skip
-    category = _category(shop, args.category) if args.category else None
+    category = category_named(shop, args.category) if args.category else None
     among = _known(shop, _ids(args.among)) if args.among else None
     plan = shop.campaign_plan(terms, category, args.product, args.segment, among)
     target = shop.name("category", category) if category else _product_name(shop, args.product)
@@ -193,7 +193,7 @@ def _ids(path: Path) -> list[str]:
     return [line.strip() for line in read(path).splitlines() if line.strip()]
 
 
-def _category(shop: Shop, given: str) -> str:
+def category_named(shop: Shop, given: str) -> str:
     """The key of a category that is named by its key, a name or an everyday word in either language."""
     import difflib
 

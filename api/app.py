@@ -30,6 +30,7 @@ from api.group_routes import group_router
 from api.health import health_router
 from api.key_store import KEYS_FILE, KeyStore
 from api.mcp_server import McpOverHttp
+from api.offer_routes import offer_router
 from api.openai_routes import openai_router
 from api.opened import OpenedAgent
 from api.responses_routes import responses_router
@@ -116,6 +117,7 @@ def create_app(
     for router in (
         ask_router,
         customer_router,
+        offer_router,
         group_router,
         feedback_router,
         openai_router,

@@ -57,6 +57,24 @@ class Recommendations(BaseModel):
     recommendations: list[Recommended]
 
 
+class Asking(BaseModel):
+    """A question to somebody without a history: whether they buy a category regularly."""
+
+    category: str
+    text: Named
+
+
+class Newcomers(BaseModel):
+    """What to offer to a customer without a history, and what to ask next. `agreeing` of the shop's `customers` would
+    have answered alike."""
+
+    popular: list[Recommended]
+    reduced: list[Recommended] = Field(description="The price is reduced now")
+    questions: list[Asking]
+    agreeing: int
+    customers: int
+
+
 class SegmentShown(BaseModel):
     """A group of customers that buy alike."""
 

@@ -31,6 +31,7 @@ from customers.recommend import rules
 from customers.recommend.campaigning import Campaigning, lookalikes
 from customers.recommend.fitting import RESTRICTED
 from customers.recommend.learning import FeedbackRanking
+from customers.recommend.onboarding import Newcomer
 from customers.recommend.plan import Plan, Terms
 from customers.stores import versions
 from customers.stores.feedback import FEEDBACK_FILE, FeedbackStore
@@ -238,6 +239,43 @@ class Shop:
                 rows = self.query(f'SELECT product_id FROM products WHERE list_contains(?, "{kind}")', [keys])
                 found += [str(key) for (key,) in rows]
         return found
+
+    def newcomer(
+        self,
+        n: int = 5,
+        answers: Mapping[str, bool] | None = None,
+        store: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> Newcomer:
+        """What to offer to a customer without a history: what is popular of late among those who answer alike, what of
+        it is reduced now, and up to three categories to ask about next ("do you buy it?"). answers: category key ->
+        whether they buy it; store and attributes: what else is known. Raises Unknown."""
+        made, held = self._recommenders, rules.read_rules(self.folder)
+        said = made.answers(answers or {})
+        traits = made.traits(store, attributes or {})
+
+        def list_of(reduced: bool) -> tuple[v.Recommendation, ...]:
+            def ask(wanted: int, without: Sequence[str]) -> list[v.Recommendation]:
+                return made.for_newcomer(wanted, said, traits, without, reduced)
+
+            return rules.obey(ask, n, held, {}, self._brand_of).recommendations
+
+        asked, agreeing, customers = made.to_ask(said, 3)
+        return Newcomer(list_of(False), list_of(True), tuple(asked), agreeing, customers)
+
+    def family(
+        self, customer_id: str | None = None, product_id: str | None = None, n: int = 5
+    ) -> rules.Offered:
+        """Products of the maker of a product, of the makers that a customer buys from, or both; of no type that the
+        customer buys from it already. Raises Unknown, and BadInput where neither is named."""
+        if customer_id is not None:
+            self._known(customer_id)
+
+        def ask(wanted: int, without: Sequence[str]) -> list[v.Recommendation]:
+            return self._recommenders.family(customer_id, product_id, wanted, without)
+
+        turned_down = {} if customer_id is None else self.feedback.turned_down(customer_id)
+        return rules.obey(ask, n, rules.read_rules(self.folder), turned_down, self._brand_of)
 
     def _brand_of(self, product_id: str) -> str:
         return next((b or "" for (b,) in self.query(_BRAND, [product_id])), "")

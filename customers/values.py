@@ -218,7 +218,8 @@ class Recommendation:
     """One product for one customer. `reason` names the strongest evidence by its kind, with the
     evidence's own figures in `evidence` (counts, days, ids), so that any language can render it:
     "repeat" {baskets, days_since, every_days}, "together" {because: product_id, baskets},
-    "alike" {category, share_of_similar}, "popular" {customers}."""
+    "alike" {category, share_of_similar}, "popular" {customers}; "crowd" and "reduced" (`customers.recommend.onboarding`
+    says what they hold); "family" {because: product_id of the same maker, baskets, customers}."""
 
     product_id: str
     name: str

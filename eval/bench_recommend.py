@@ -2,7 +2,7 @@
 
 By default the last three months of the shop are held out one after the other, at the level of products and of
 product types, with what customers bought before and without it. `sequences` measures the published leave-one-out
-protocol on a file instead. The protocol is in `eval.recommend.protocol`.
+protocol on a file instead, `scenarios` what `eval.recommend.scenarios` says. The protocol is in `eval.recommend.protocol`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def run(
     shop: Path,
     *,
     sequences: Path | None = None,
+    scenarios: bool = False,
     quick: bool = False,
     as_json: bool = False,
     months: int = MONTHS,
@@ -54,6 +55,12 @@ def run(
         from eval.recommend import sequences as published
 
         rows = published.run(sequences, quick=quick, say=_say)
+    elif scenarios:
+        from eval.recommend import scenarios as measured
+
+        rows = measured.run(read(shop / "store" / "shop.duckdb"), _say)
+        print(json.dumps({"rows": rows}, ensure_ascii=False) if as_json else measured.table(rows))
+        return rows
     else:
         rows = _windows(read(shop / "store" / "shop.duckdb"), quick, months)
         page.write(rows, shop / "bench" / "recommend.html")

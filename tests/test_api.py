@@ -182,6 +182,30 @@ def test_recommendations_have_reasons_in_both_languages(api: Served):
     assert all(one["reason"]["en"] and one["reason"]["zh"] for one in found)
 
 
+def test_a_customer_without_a_history_is_offered_something_and_asked(api: Served):
+    found = api.call("GET", "/v1/newcomer?buys=猫粮&buys_not=DIAPERS&store=1&n=3", "service").json()
+    assert {one["category"] for one in found["popular"]} <= {
+        "CAT FOOD",
+        "CAT LITTER",
+        "CAT TOYS",
+        "MILK",
+        "BREAD",
+        "EGGS",
+    }
+    assert all(one["reason"]["zh"] for one in found["popular"])
+    assert 0 < found["agreeing"] < found["customers"] == 200
+    assert not {one["category"] for one in found["questions"]} & {"CAT FOOD", "DIAPERS", "WINE"}
+    assert error(api.call("GET", "/v1/newcomer?buys=MILK&buys_not=MILK", "service"), 422)
+    assert error(api.call("GET", "/v1/newcomer?store=nowhere", "service"), 404)
+
+
+def test_further_products_are_of_the_makers_that_a_customer_buys_from(api: Served):
+    found = api.call("GET", "/v1/customers/0/family?product=p0&n=4", "service").json()["recommendations"]
+    assert found
+    assert all(int(one["product_id"][1:]) % 5 == 0 for one in found)  # the shop's own brand
+    assert all("Red diapers" in one["reason"]["en"] for one in found)
+
+
 def test_names_that_the_shop_does_not_have_are_answered_with_the_nearest(api: Served):
     told = error(api.call("GET", "/v1/audience?kind=category&key=dipers", "merchandiser"), 404)
     assert told["param"] == "category"

@@ -28,7 +28,10 @@ ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "docs" / "example"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = tuple(
-    "run ui campaign link-accounts data simulate rejected build name-segments export-events features label ask profile export erase serve keys mcp desk knowledge llm eval bench train doctor".split()
+    (
+        "run ui campaign link-accounts data simulate rejected build name-segments export-events features label ask profile "
+        "export erase newcomer family serve keys mcp desk knowledge llm eval bench train doctor"
+    ).split()
 )
 _FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")

@@ -159,4 +159,33 @@ def reason(shop: Shop, rec: Recommendation) -> Mapping[str, str]:
             count = float(e["customers"])
             return both(en=f"popular: {words.plural(count, 'customer')} bought it",
                         zh=f"热门商品：{words.number(count)}位顾客买过")  # fmt: skip
+        case "crowd" | "reduced" | "family":
+            return _scenario(shop, rec)
     raise ValueError(f"unknown reason {rec.reason!r}")
+
+
+def _scenario(shop: Shop, rec: Recommendation) -> Mapping[str, str]:
+    """The reason of an offer to somebody without a history, or within a brand's family."""
+    e = rec.evidence
+    if rec.reason == "reduced":
+        off, lines = words.percent(float(e["share"]), 0), float(e["lines"])
+        days = words.number(float(e["days"]))
+        return both(
+            en=f"{off} off the list price, over {words.plural(lines, 'purchase')} in the data's last {days} days",
+            zh=f"比标价便宜{off}（数据最后{days}天的{words.number(lines)}笔购买）",
+        )
+    count = float(e["customers"])
+    if rec.reason == "crowd":
+        of, days = words.number(float(e["of"])), words.number(float(e["days"]))
+        alike_en, alike_zh = (" who answer alike", "回答相同的") if e["answers"] else ("", "")
+        return both(
+            en=f"{words.number(count)} of {of} customers{alike_en} bought it in the data's last {days} days",
+            zh=f"数据最后{days}天，{of}位{alike_zh}顾客中有{words.number(count)}位买过",
+        )
+    other, trips = names.product(shop, str(e["because"])), float(e.get("baskets", 0))
+    own_en = f", which they bought on {words.plural(trips, 'trip')}" if trips else ""
+    own_zh = f"其买过{words.number(trips)}次的" if trips else ""
+    return both(
+        en=f"from the maker of {other.en}{own_en}; {words.plural(count, 'customer')} bought it",
+        zh=f"与{own_zh}{other.zh}同一厂商；{words.number(count)}位顾客买过",
+    )

@@ -8,6 +8,7 @@ next_item.py   what comes next in sequences, without a deep model
 blend.py       candidates and their order     evaluate.py   held-out quality
 together.py    what shares a basket           audience.py   P(buys within 30 days) without a model
 reasons.py     why, with figures              knowledge.py  what a build leaves on disk
+onboarding.py  nothing is known of them       family.py    further products of a maker
 serving.py     the answers
 """
 

@@ -85,15 +85,15 @@ def gather(
         recent_buyers=components.popular.popularity,
         last_sold=last_sold,
         factors=components.factors.customer_factors,
-        product_taste=_taste(history, np.arange(wide), wide),
-        category_taste=_taste(history, groups, len(history.catalogue.category_keys)),
+        product_taste=taste(history, np.arange(wide), wide),
+        category_taste=taste(history, groups, len(history.catalogue.category_keys)),
         products=count(history, np.arange(wide), wide),
         categories=count(history, groups, len(history.catalogue.category_keys)),
     )
 
 
-def _taste(history: History, thing: Ints, things: int) -> Taste:
-    """Count each customer's baskets with each thing."""
+def taste(history: History, thing: Ints, things: int) -> Taste:
+    """Count each customer's baskets with each thing; `thing` gives each product's."""
     _, rows = np.unique(history.basket * things + thing[history.product], return_index=True)
     code = history.customer[rows] * things + thing[history.product[rows]]
     order = np.lexsort((history.day[rows], code))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import duckdb
@@ -13,14 +13,17 @@ from customers import values as v
 from customers.errors import BadInput, Unknown
 from customers.measure_tables import Tables, locate
 from customers.recommend.audience import exposure, fit_rate
+from customers.recommend.family import Bought, Family, makers
 from customers.recommend.history import Floats, Ints
 from customers.recommend.knowledge import Knowledge
+from customers.recommend.onboarding import Answers, Onboarding, reductions, sharing
 from customers.recommend.reasons import Reasons
 from customers.recommend.together import Pairings
 
 STALE_DAYS = 56
 ONE_A_TYPE = 5
 HORIZON = 30
+Why = Callable[[int], tuple[str, dict[str, float | str]]]
 
 
 class Recommenders:
@@ -59,14 +62,19 @@ class Recommenders:
             chosen = _spread(product, self._k.catalogue.types, n)
             product, score = product[chosen], score[chosen]
         product, score = product[:n], score[:n]
-        names = self._product_names([str(self._k.catalogue.products[p]) for p in product])
-        found = []
-        for item, worth in zip(product.tolist(), score.tolist(), strict=True):
-            reason, evidence = self._reasons.of(customer, item)
-            key = str(self._k.catalogue.products[item])
-            where = str(self._k.catalogue.category_keys[self._k.catalogue.categories[item]])
-            found.append(v.Recommendation(key, names[key], where, worth, reason, evidence))
-        return found
+        return self._offers(product, score, lambda item: self._reasons.of(customer, item))
+
+    def _offers(self, product: Ints, score: Floats, why: Why) -> list[v.Recommendation]:
+        """The products with their names, and why each is offered."""
+        catalogue = self._k.catalogue
+        keys = [str(key) for key in catalogue.products[product]]
+        names = self._product_names(keys)
+        return [
+            v.Recommendation(
+                key, names[key], str(catalogue.category_keys[catalogue.categories[item]]), worth, *why(item)
+            )
+            for key, item, worth in zip(keys, product.tolist(), score.tolist(), strict=True)
+        ]
 
     def _ranked(self, customer: int, category: int | None, new_only: bool) -> tuple[Ints, Floats]:
         """Every allowed product with its probability, best first: the blend's candidates, then
@@ -102,6 +110,100 @@ class Recommenders:
         if category is not None:
             allowed = allowed & (catalogue.categories == category)
         return allowed
+
+    # without a history ---------------------------------------------------------------------
+    @cached_property
+    def _onboarding(self) -> Onboarding:
+        return Onboarding(self._k)
+
+    def answers(self, said: Mapping[str, bool]) -> list[tuple[int, bool]]:
+        """Answers by category key as the numbers that the methods below take. Raises Unknown."""
+        return [(self._category(key), bool(yes)) for key, yes in said.items()]
+
+    def traits(self, store: str | None, attributes: Mapping[str, str]) -> list[NDArray[np.bool_]]:
+        """Masks of the customers of a store, and of those with each attribute. Raises Unknown for what nobody has."""
+        return sharing(self._con.cursor(), self._tables, self._customers, store, attributes)
+
+    def for_newcomer(
+        self,
+        n: int,
+        answers: Answers,
+        traits: Sequence[NDArray[np.bool_]] = (),
+        exclude: Sequence[str] = (),
+        reduced: bool = False,
+    ) -> list[v.Recommendation]:
+        """Products for somebody who answers so; `reduced`: only those whose price is reduced now. No two of the first
+        five are of one type."""
+        _positive(n)
+        product, score = self._onboarding.ranked(answers, traits)
+        keys = self._k.catalogue.products[product]
+        kept = ~np.isin(keys, list(exclude))
+        if reduced:
+            kept &= np.isin(keys, list(self._reductions))
+        product, score = product[kept], score[kept]
+        chosen = _spread(product, self._k.catalogue.types, n)
+
+        def why(item: int) -> tuple[str, dict[str, float | str]]:
+            if reduced:
+                return "reduced", self._reductions[str(self._k.catalogue.products[item])]
+            return "crowd", self._onboarding.support(answers, item)
+
+        return self._offers(product[chosen], score[chosen], why)
+
+    def to_ask(self, answers: Answers, n: int) -> tuple[list[str], int, int]:
+        """Up to `n` categories to ask about next; how many customers agree with the answers, and of how many."""
+        keys = self._k.catalogue.category_keys
+        asked = [str(keys[number]) for number in self._onboarding.next(answers, n)]
+        return asked, self._onboarding.agreeing(answers), len(self._onboarding.rows)
+
+    @cached_property
+    def _reductions(self) -> dict[str, dict[str, float | str]]:
+        return reductions(self._con.cursor(), self._tables, self._k.cut)
+
+    # within a brand's family ---------------------------------------------------------------
+    @cached_property
+    def _family(self) -> Family:
+        k, goods = self._k, self._k.product_taste
+        maker = makers(self._con.cursor(), self._tables, k.catalogue.products)
+        offered = (k.last_sold >= k.cut - STALE_DAYS) & ~k.catalogue.restricted
+        return Family(
+            Bought(
+                goods.start, goods.thing, goods.decayed, k.catalogue.types, maker, k.recent_buyers, offered
+            )
+        )
+
+    def family(
+        self, customer_id: str | None, product_id: str | None, n: int = 5, exclude: Sequence[str] = ()
+    ) -> list[v.Recommendation]:
+        """Products of the maker of a product, of all makers that a customer buys from, or, with both, of the product's
+        maker for the customer, best first; of no type that they buy from it already. Raises Unknown, and BadInput
+        where neither is named."""
+        _positive(n)
+        if customer_id is None and product_id is None:
+            raise BadInput("Name a customer, a product, or both.")
+        customer = None if customer_id is None else self._customer(customer_id)
+        start = None if product_id is None else self._one_of(None, product_id)[0]
+        product, score = self._family.ranked(customer, start)
+        kept = ~np.isin(self._k.catalogue.products[product], list(exclude))
+        product, score = product[kept], score[kept]
+        chosen = _spread(product, self._k.catalogue.types, n)
+        return self._offers(
+            product[chosen], score[chosen], lambda item: ("family", self._of_family(customer, start, item))
+        )
+
+    def _of_family(self, customer: int | None, start: int | None, item: int) -> dict[str, float | str]:
+        """The product of the same maker that leads to it: the one that was named, or their own most bought one."""
+        found: dict[str, float | str] = {"customers": float(self._k.buyers[item])}
+        goods = self._k.product_taste
+        if customer is not None:
+            rows = goods.rows(customer)
+            same = np.flatnonzero(self._family.maker[goods.thing[rows]] == self._family.maker[item])
+            if start is None:
+                start = int(goods.thing[rows][same[goods.baskets[rows][same].argmax()]])
+            trips = goods.baskets[rows][goods.thing[rows] == start]
+            found["baskets"] = float(trips.sum())
+        assert start is not None
+        return {"because": str(self._k.catalogue.products[start]), **found}
 
     # audiences -----------------------------------------------------------------------------
     def audience(
