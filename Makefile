@@ -36,9 +36,10 @@ run: $(VENV)/.installed
 demo: $(VENV)/.installed
 	@$(BIN)/shopkeeper run --fill
 
-# Two at a time, each file's tests together: much of their time is waiting for servers and browsers.
+# Two at a time, each file's tests together: much of their time is waiting for servers and browsers. In the files'
+# order: by default files of many tests come first, and the long ones of few are waited for at the end.
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-vllm: $(VENV)/.installed-dev $(VLLM_VENV)/.installed
 	@PATH="$(CURDIR)/$(VLLM_VENV)/bin:$$PATH" $(BIN)/python -m pytest tests/test_vllm.py -m vllm
