@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -176,6 +177,18 @@ def ending(returncode: int | None) -> str:
     if returncode in (-9, 137):
         return "it was killed, most often for want of memory: close programs or use a smaller model"
     return f"signal {-returncode}" if returncode is not None and returncode < 0 else f"exit code {returncode}"
+
+
+def require_free(port: int) -> None:
+    """Raise LLMUnavailable where another program listens on this port of the loopback address; 0 is any port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise LLMUnavailable(
+                f"port {port} is taken; choose another, or leave it out for a free one."
+            ) from None
 
 
 def _prune(folder: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import state
-from agent.endpoint import CONTEXT_PER_SLOT, SLOTS, Endpoint, Message, ending
+from agent.endpoint import CONTEXT_PER_SLOT, SLOTS, Endpoint, Message, ending, require_free
 from agent.errors import LLMError, LLMUnavailable, ModelFileError
 from agent.models import fingerprint
 
@@ -61,6 +61,7 @@ class LocalServer:
 
     def start(self, timeout_s: float = START_TIMEOUT_S) -> LocalServer:
         """Load the model and listen. Raises LLMUnavailable or ModelFileError, with nothing left running."""
+        require_free(self.port)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.prefixes.mkdir(parents=True, exist_ok=True)
         script = Path(__file__).with_name("llama_server.py")
@@ -120,10 +121,6 @@ class LocalServer:
 
     def _failure(self, error: str) -> LLMError | ModelFileError:
         tail = self.log.read_text(errors="replace")[-4000:]
-        if "bind" in tail and self.port:
-            return LLMUnavailable(
-                f"port {self.port} is taken; choose another, or leave it out for a free one."
-            )
         if any(sign in tail for sign in ("failed to load model", "error loading model", "corrupted")):
             return ModelFileError(
                 f"the model file {self.model} cannot be loaded (damaged, or of a kind that llama.cpp does "

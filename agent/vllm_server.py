@@ -23,7 +23,7 @@ from pathlib import Path
 import httpx
 
 from agent import state
-from agent.endpoint import PLANNER, Endpoint, Message, Progress, ending
+from agent.endpoint import PLANNER, Endpoint, Message, Progress, ending, require_free
 from agent.errors import LLMError, LLMRejected, LLMUnavailable, ModelFileError
 
 CONTEXT = 8192
@@ -95,7 +95,7 @@ class VllmServer:
 
     def start(self, timeout_s: float = START_TIMEOUT_S) -> VllmServer:
         """Start vLLM and wait until it is healthy. Raises LLMError or ModelFileError; nothing is left then."""
-        _require_free(self.port)
+        require_free(self.port)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         command = self.options.command(self.executable, self.port)
         with self.log.open("wb") as log:
@@ -259,14 +259,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise LLMUnavailable(
-                f"port {port} is taken; choose another, or leave it out for a free one."
-            ) from None
