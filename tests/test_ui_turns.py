@@ -23,6 +23,20 @@ def test_a_turn_hands_on_every_event_in_order() -> None:
     assert _all(conversation.begin(TurnView("q", "en"), lambda _: iter(said)).batches()) == said
 
 
+def test_what_a_stream_gave_is_read_to_the_end_though_it_withdraws_its_own_event_then() -> None:
+    through = threading.Event()
+    said: list[Event] = [TokenEvent("x"), FinalEvent(Reply("x", "en", "answer"))]
+
+    def as_the_agent(cancel: threading.Event) -> Iterator[Event]:
+        yield from said
+        cancel.set()
+        through.set()
+
+    batches = Conversations().open().begin(TurnView("q", "en"), as_the_agent).batches()
+    assert through.wait(5)
+    assert _all(batches) == said
+
+
 def test_a_failure_is_raised_after_what_came_before_it() -> None:
     agent = FakeAgent(pause_s=0)
     turn = Conversations().open().begin(TurnView("q", "en"), lambda _: agent.stream("fail"))

@@ -87,12 +87,13 @@ Streaming = Callable[[threading.Event], Iterator[Event]]
 
 class Turn:
     """One run of `stream` in a thread. `stop` ends it at its next event, and sets the event that the
-    stream was given, so that what it waits for ends as well."""
+    stream was given, so that what it waits for ends as well. A stream may set that event itself when it
+    is through: what it gave until then is read to the end."""
 
     def __init__(self, stream: Streaming, one_at_a_time: threading.Lock) -> None:
         self._stream, self._lock = stream, one_at_a_time
         self._out: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._stopped = threading.Event()
+        self._stopped, self._cancel = threading.Event(), threading.Event()
         threading.Thread(target=self._run, name="turn", daemon=True).start()
 
     @property
@@ -101,6 +102,7 @@ class Turn:
 
     def stop(self) -> None:
         self._stopped.set()
+        self._cancel.set()
 
     def batches(self) -> Iterator[list[Event]]:
         """Yield what has arrived since the last time, until the end or the stop; raise what the
@@ -131,7 +133,7 @@ class Turn:
     def _pump(self) -> None:
         if self.stopped:
             return
-        events = self._stream(self._stopped)
+        events = self._stream(self._cancel)
         try:
             for event in events:
                 if self.stopped:
