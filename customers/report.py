@@ -55,8 +55,20 @@ def _shop(con: duckdb.DuckDBPyConnection) -> list[Block]:
             f"Source {source}, {first} to {last}. {customers:,} customers made {baskets:,} trips with"
             f" {lines:,} purchase lines of {products:,} products for {currency or ''}{spend:,.0f}.",
         ),
+        *_simulated(con),
         ("plot", "months.png"),
     ]
+
+
+def _simulated(con: duckdb.DuckDBPyConnection) -> list[Block]:
+    """What of the shop a simulator made up; nothing for a shop of its own data."""
+    kinds = con.execute(
+        "SELECT kind, count(*) FROM events WHERE source LIKE 'simulated%' GROUP BY kind ORDER BY count(*) DESC, kind"
+    ).fetchall()
+    if not kinds:
+        return []
+    told = ", ".join(f"{many:,} {kind}" for kind, many in kinds)
+    return [("text", f"SIMULATED: {sum(many for _, many in kinds):,} events are made up ({told}).")]
 
 
 def _cleaning(con: duckdb.DuckDBPyConnection) -> list[Block]:
@@ -119,8 +131,9 @@ def _choice(con: duckdb.DuckDBPyConnection) -> list[Block]:
 
 def _labels(con: duckdb.DuckDBPyConnection) -> list[Block]:
     rows = con.execute(
-        "SELECT kind, source, count(*), count(DISTINCT customer_id), count(DISTINCT key), avg(confidence)"
-        " FROM customer_labels GROUP BY ALL ORDER BY kind, source"
+        "SELECT kind, source || CASE WHEN bool_or(ends_with(label_en, ' (simulated)')) THEN ' (simulated)' ELSE '' END,"
+        " count(*), count(DISTINCT customer_id), count(DISTINCT key), avg(confidence)"
+        " FROM customer_labels GROUP BY kind, source ORDER BY kind, source"
     ).fetchall()
     table: list[tuple[str, ...]] = [("Kind", "Source", "Labels", "Customers", "Different", "Mean confidence")]
     table += [

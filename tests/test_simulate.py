@@ -15,12 +15,14 @@ from sklearn.metrics import adjusted_rand_score
 
 import cli
 from customers.errors import BadInput, NotBuilt
+from customers.ingest.quality import rules
 from customers.pipeline import STORE
 from customers.profiles.label_counts import OPINIONS, SEARCHED
 from customers.simulate import events_parquet
 from customers.simulate.fill import fill, is_filled
 from customers.simulate.shop import Asked, simulate
 from customers.simulate.texts import level_of, phrases, questions
+from customers.stores.events import open_store
 
 EVENT_KINDS = {
     "browse", "click", "search", "cart", "purchase", "return", "review", "inquiry", "exposure", "redemption",
@@ -283,6 +285,8 @@ def test_fill_adds_marked_events_only_and_replaces_its_own(tmp_path, capsys):
     assert simulated["event_id"].str.startswith("simulated:").all()
     assert simulated["event_id"].is_unique
     assert len(simulated) == sum(added.values())
+    told = [row for row in rules(open_store(store)) if row.source == "simulated"]
+    assert {row.rule: row.rows for row in told} == {f"simulated_{kind}": rows for kind, rows in added.items()}
     customers = {row[2] for row in before}
     assert set(simulated["customer_id"]) <= customers
     reviewed = simulated[simulated["kind"] == "review"]

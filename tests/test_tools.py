@@ -4,6 +4,7 @@ and names that attack whoever shows or obeys them."""
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customers.errors import Unknown
+from customers.values import Label, Name
 from tests import corner
 from tests.corner import planted
 from tools import TOOLS, WRITE_TOOLS, names, words
@@ -128,6 +130,19 @@ def test_profile_tells_the_top_categories():
     assert [f.value for f in tastes] == pytest.approx([spend for _, spend, _ in top])
     for fact, (_, _, share) in zip(tastes, top, strict=True):
         assert words.percent(share) in fact.text["en"]
+
+
+def test_profile_tells_searches_and_reviews_where_the_shop_has_them(monkeypatch: pytest.MonkeyPatch):
+    def made(kind: str, en: str, zh: str) -> Label:
+        return Label(kind, en, Name(f"{en} (simulated)", f"{zh}（模拟）"), "2", "", 1.0, date(2024, 1, 1))
+
+    found = [made("need", "oat milk", "燕麦奶"), made("opinion", "Likes Milk", "喜欢牛奶")]
+    monkeypatch.setattr(corner.shop(), "labels", lambda customer_id, kinds: found)
+    facts = run("profile", customer="0", about="tastes").facts
+    assert one(facts, "searched_for").text["en"] == "Customer 0 searched for oat milk (simulated)."
+    assert one(facts, "reviewed").text["zh"] == "0号顾客的评价：喜欢牛奶（模拟）。"
+    talk = run("profile", customer="0", about="tastes", talk=True).facts
+    assert not {"searched_for", "reviewed"} & {fact.predicate for fact in talk}
 
 
 def test_profile_says_when_nothing_is_known():

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from customers.errors import NotBuilt
 from customers.values import Profile
 from tools import names, notes, outlook, words
 from tools.base import Access, CannotDo, Fact, ToolResult
@@ -19,7 +20,7 @@ ABOUT = ("everything", "spending", "visits", "tastes", "attributes", "next", "no
 NOTES = 3
 # What is told with a part that is asked for, and what only who asks for it is told.
 PARTS = {
-    "tastes": ("tastes", "segment"),
+    "tastes": ("tastes", "segment", "said"),
     "visits": ("visits", "next order", "churn"),
     "next": ("next", "next order", "churn"),
     "spending": ("spending", "value"),
@@ -59,6 +60,7 @@ class ProfileTool:
             "spending": _spending(shop, profile),
             "visits": _visits(profile),
             "tastes": _tastes(shop, profile),
+            "said": [] if talk else _said(shop, profile),
             "attributes": _attributes(shop, profile),
             "next": _next(profile),
             "next order": outlook.next_order(profile),
@@ -208,6 +210,30 @@ def _tastes(shop: Shop, p: Profile) -> list[Fact]:
             )
         )  # fmt: skip
     return facts
+
+
+def _said(shop: Shop, p: Profile) -> list[Fact]:
+    """What the customer searched for and thought of goods, where the shop has searches and reviews; what was made up
+    for a shop that has none says so in each label."""
+    try:
+        found = shop.labels(p.customer_id, ("need", "opinion"))
+    except NotBuilt:  # built before there were labels
+        return []
+    who = _who(p)
+    said = {kind: [label for label in found if label.kind == kind] for kind in ("need", "opinion")}
+    told = {
+        "need": both(en=f"{_cap(who.en)} searched for {{}}.", zh=f"{who.zh}搜索过：{{}}。"),
+        "opinion": both(en=f"Reviews of {who.en}: {{}}.", zh=f"{who.zh}的评价：{{}}。"),
+    }
+    return [
+        Fact(
+            who.en, {"need": "searched_for", "opinion": "reviewed"}[kind], [label.key for label in labels], "",
+            both(en=told[kind]["en"].format("; ".join(label.name.en for label in labels)),
+                 zh=told[kind]["zh"].format("；".join(label.name.zh for label in labels))),
+            names=tuple(name for label in labels for name in (label.name.en, label.name.zh)), quoted=True,
+        )
+        for kind, labels in said.items() if labels
+    ]  # fmt: skip
 
 
 def _history(shop: Shop, p: Profile, category: str) -> Fact:

@@ -49,6 +49,7 @@ def shop(info: ShopInfo, segments: Sequence[Segment], language: str) -> str:
             (text("customers", language), f"{info.customers:,}", ""),
             (text("products", language), f"{info.products:,}", ""),
             (text("events", language), f"{info.events:,}", ""),
+            *([(text("events_simulated", language), f"{info.simulated:,}", "")] if info.simulated else []),
         ]
     )
     bars = "".join(

@@ -48,6 +48,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "customers": ("Customers", "顾客数"),
     "products": ("Products", "商品数"),
     "events": ("Events", "行为记录"),
+    "events_simulated": ("SIMULATED events", "模拟行为（非真实）"),
     "customer": ("Customer {customer}", "顾客 {customer}"),
     "no_segment": ("No segment yet", "尚未分群"),
     "spend": ("Spend", "消费额"),

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from customers.errors import BadInput, NotBuilt
+from customers.ingest.cleaning import NOTED
 from customers.ports import Progress
 from customers.schema import EventKind
 from customers.simulate import texts
@@ -27,6 +28,7 @@ SOURCE = "simulated"
 KINDS = (EventKind.BROWSE, EventKind.SEARCH, EventKind.REVIEW, EventKind.INQUIRY)
 # Purchase lines of ten thousand that events of a kind are derived from.
 SAMPLED = {EventKind.BROWSE: 420, EventKind.SEARCH: 280, EventKind.REVIEW: 85, EventKind.INQUIRY: 28}
+_KIND_ZH = {"browse": "浏览", "search": "搜索", "review": "评价", "inquiry": "咨询"}
 CHINESE = 5  # one customer of so many writes Chinese
 OTHERS = 1.5  # further products of the same type that are looked at before one is bought
 DAY = 86400
@@ -45,7 +47,8 @@ def fill(path: Path, seed: int = 1, progress: Progress | None = None) -> dict[st
         progress.stage("Simulating browsing, searches, reviews and questions")
     with events.update(path) as store, store.transaction():
         con = store.backend.con
-        con.execute("DELETE FROM events WHERE source = ?", [SOURCE])
+        for table in ("events", "quality"):
+            con.execute(f"DELETE FROM {table} WHERE source = ?", [SOURCE])
         there = {kind for (kind,) in con.execute("SELECT DISTINCT kind FROM events").fetchall()}
         if EventKind.PURCHASE.value not in there:
             raise BadInput(f"{path}: holds no purchases to derive anything from; bring some in first")
@@ -55,6 +58,7 @@ def fill(path: Path, seed: int = 1, progress: Progress | None = None) -> dict[st
                 continue
             rows = _MAKERS[kind](_Lines(store, kind, seed))
             added[kind.value] = _append(store, kind, rows)
+        _tell(store, added)
     return added
 
 
@@ -79,6 +83,21 @@ def _append(store: EventStore, kind: EventKind, rows: Frame) -> int:
     rows["kind"], rows["source"] = kind.value, SOURCE
     store.append("events", ibis.memtable(rows))
     return len(rows)
+
+
+def _tell(store: EventStore, added: dict[str, int]) -> None:
+    """Say in the quality report, and so in every build's, what was made up."""
+    rows = [
+        {
+            "source": SOURCE, "rule": f"simulated_{kind}",
+            "reason_en": f"SIMULATED: {kind} events, made up for a shop that has none of its own",
+            "reason_zh": f"模拟数据:本店没有{_KIND_ZH[kind]}记录,由模拟器生成",
+            "action": NOTED, "rows": many, "of_rows": many, "examples": "[]",
+        }
+        for kind, many in added.items() if many
+    ]  # fmt: skip
+    if rows:
+        store.append("quality", ibis.memtable(rows))
 
 
 class _Lines:
