@@ -109,7 +109,7 @@ def load(
     later = duplicates(store, printed, seen.again, own, file.every)
     marked, rules = _marked(store, rows, later, file, seen)
     rules = [_said_of(rule, file.count) for rule in rules if rule.name not in waive]
-    sifted = sift(store, file.source, marked, rows, file.count, rules, file.show)
+    sifted = sift(store, file.source, marked, file.count, rules, file.show)
     repeated = _repeated(store, rows, sifted)
     report_on(report, file.source, rows, sifted, repeated, file.show)
     aside = sifted.aside.mutate(source=ibis.literal(file.source))

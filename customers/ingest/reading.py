@@ -8,8 +8,8 @@ import gzip
 import io
 import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -32,6 +32,9 @@ ENCODINGS = ("utf-8-sig", "gb18030")
 SAMPLE_ROWS = 200
 DELIMITERS = ",;\t|"
 _CHUNK = 1 << 20
+# Aggregates that are asked of a column of a typed file.
+_COUNT, _ODD, _BELOW = "count({})", "bool_or(NOT isfinite({}))", "min({}) < 0"
+_UNTIDY = f"bool_or(regexp_matches({{}}, '{parsing.UNTIDY}'))"
 _DICTIONARIES = {"PLAIN_DICTIONARY", "RLE_DICTIONARY"}
 
 
@@ -212,6 +215,7 @@ class Raw:
     `in_file`: a view of a Parquet file, with its own types; otherwise held by the store as text.
     `malformed` are the lines that are no rows. `coded` are the text columns that the file has as
     numbers into a list of texts, so that their different texts are found without reading each row's.
+    `told` are aggregates over all rows that were found while the file was read, by their SQL.
     """
 
     store: EventStore
@@ -220,11 +224,12 @@ class Raw:
     malformed: list[str]
     in_file: bool
     coded: frozenset[str] = frozenset()
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     def careful(self, columns: Sequence[str]) -> frozenset[str]:
         """Return the text columns in which some text is missing in words, or has blanks around it."""
         texts = [c for c in columns if self.table[c].type().is_string()]
-        return frozenset(self._where(texts, f"bool_or(regexp_matches({{}}, '{parsing.UNTIDY}'))"))
+        return frozenset(self._where(texts, _UNTIDY))
 
     def texts(self, column: str) -> list[str]:
         """Return the different texts of a column."""
@@ -235,27 +240,34 @@ class Raw:
     def finite(self, columns: Sequence[str]) -> frozenset[str]:
         """Return the numeric columns without an infinite number, and without what is no number."""
         floating = [c for c in columns if self.table[c].type().is_floating()]
-        odd = self._where(floating, "bool_or(NOT isfinite({}))")
+        odd = self._where(floating, _ODD)
         return frozenset(c for c in columns if self.table[c].type().is_numeric()) - frozenset(odd)
 
     def negative(self, columns: Sequence[str]) -> bool:
         """Whether one of the columns, all of numbers, has one below zero."""
-        return bool(self._where(columns, "min({}) < 0"))
+        return bool(self._where(columns, _BELOW))
 
     def every(self, column: str) -> bool:
         """Whether every row says something in this column."""
-        return self._ask(f"SELECT count({_quoted(column)}) FROM {self._name}")[0][0] == self.rows
+        count = _COUNT.format(_quoted(column))
+        found = (
+            self.told[count] if count in self.told else self._ask(f"SELECT {count} FROM {self._name}")[0][0]
+        )
+        return found == self.rows
 
     def _where(self, columns: Sequence[str], true: str) -> list[str]:
         """The columns of which an aggregate is true."""
+        asked = {c: true.format(_quoted(c)) for c in columns}
+        known = [c for c, query in asked.items() if self.told.get(query)]
+        columns = [c for c, query in asked.items() if query not in self.told]
         if not columns:
-            return []
+            return known
         plain = {c: true.format(_quoted(c)) for c in columns if c not in self.coded}
         coded = {c: f"SELECT DISTINCT {_quoted(c)} FROM {self._name}" for c in columns if c in self.coded}
-        asked = [f"SELECT {', '.join(plain.values())} FROM {self._name}"] if plain else []
-        asked += [f"SELECT {true.format(_quoted(c))} FROM ({query})" for c, query in coded.items()]
-        found = [answer for query in asked for answer in self._ask(query)[0]]
-        return [column for column, answer in zip([*plain, *coded], found, strict=True) if answer]
+        queries = [f"SELECT {', '.join(plain.values())} FROM {self._name}"] if plain else []
+        queries += [f"SELECT {true.format(_quoted(c))} FROM ({query})" for c, query in coded.items()]
+        found = [answer for query in queries for answer in self._ask(query)[0]]
+        return known + [column for column, answer in zip([*plain, *coded], found, strict=True) if answer]
 
     @property
     def _name(self) -> str:
@@ -362,10 +374,24 @@ def _read_parquet(store: EventStore, source: str, columns: list[str]) -> Raw:
         f'CREATE TEMP VIEW "{name}" AS SELECT {picked}, file_row_number AS row_n '
         f"FROM read_parquet('{literal}', file_row_number=true)"
     )
-    looked = ", ".join(f"count({_quoted(column)})" for column in columns)
-    rows = con.execute(f'SELECT count(*), {looked} FROM "{name}"').fetchall()[0][0]
     table = store.backend.table(name, database=("temp", "main"))
-    return Raw(store, table, int(rows), [], in_file=True, coded=_coded(source))
+    coded = _coded(source)
+    asked = [query for column in columns for query in _asked(column, table[column].type(), column in coded)]
+    found = con.execute(f'SELECT count(*), {", ".join(asked)} FROM "{name}"').fetchall()[0]
+    told = dict(zip(asked, found[1:], strict=True))
+    return Raw(store, table, int(found[0]), [], in_file=True, coded=coded, told=told)
+
+
+def _asked(column: str, kind: Any, coded: bool) -> list[str]:
+    """What is asked of a column in the one pass that must read every row of it anyway."""
+    asked = [_COUNT]
+    if kind.is_string() and not coded:
+        asked.append(_UNTIDY)
+    if kind.is_floating():
+        asked.append(_ODD)
+    if kind.is_numeric():
+        asked.append(_BELOW)
+    return [query.format(_quoted(column)) for query in asked]
 
 
 def _coded(source: str) -> frozenset[str]:

@@ -71,11 +71,12 @@ def screen(store: EventStore, report: Report, waive: frozenset[str] = frozenset(
     if not ids:
         return
     events = store.table("events")
+    events = events.mutate(place=events.rowid())
     theirs = store.hold(events.filter(events.kind.isin(VISIT) & events.customer_id.isin(ids)))
     _file(store, report, found, theirs)
     store.append("rejected", _aside(theirs))
     con = store.backend.con
-    con.execute(f'DELETE FROM events WHERE event_id IN (SELECT event_id FROM temp.main."{theirs.op().name}")')
+    con.execute(f'DELETE FROM events WHERE rowid IN (SELECT place FROM temp.main."{theirs.op().name}")')
     store.release(theirs)
 
 
