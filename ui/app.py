@@ -18,6 +18,7 @@ from typing import Any
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before the import: gradio reads it there
 
 import gradio as gr
+from threadpoolctl import threadpool_limits
 
 from agent.errors import AgentError
 from agent.events import Reply, Role
@@ -359,6 +360,7 @@ def launch(
     """
     require_free(host, port)
     _keep_loopback_off_proxies()
+    threadpool_limits(1, "blas")  # as in the API
     app = make_app(agent, model=model, report=report)
     try:
         _, url, _ = app.launch(
