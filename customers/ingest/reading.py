@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -46,7 +46,7 @@ class Sample:
     def values(self, column: str) -> list[str]:
         """Return the column's values that are there."""
         at = self.columns.index(column)
-        return [row[at].strip() for row in self.rows if row[at] and row[at].strip()]  # type: ignore[union-attr]
+        return [text for row in self.rows if (text := (row[at] or "").strip())]
 
 
 def file_format(path: Path) -> str | None:
@@ -135,8 +135,8 @@ def _looked_at(path: Path, size: int, mtime_ns: int) -> tuple[str, bool]:
     raise BadInput(f"{path}: is neither UTF-8 nor GB18030 text; save it as UTF-8 and try again")
 
 
-def _bytes(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
+def _bytes(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def _lines(path: Path) -> io.TextIOWrapper:
