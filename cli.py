@@ -174,7 +174,7 @@ def _print(reply: Reply, as_json: bool) -> None:
 
 def _ui(args: argparse.Namespace, settings: Settings) -> NoReturn:
     from agent import Agent
-    from ui.app import launch, require_free
+    from ui.server import launch, require_free
 
     port = getattr(args, "port", None) or settings.ui_port
     require_free(settings.ui_host, port)

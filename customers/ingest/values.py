@@ -16,7 +16,7 @@ import ibis.expr.datatypes as dt
 from customers.ingest import file_rules, parsing
 from customers.ingest.clock import to_local
 from customers.ingest.mapping import FileMapping
-from customers.ingest.reading import Raw
+from customers.ingest.raw import Raw
 from customers.schema import EVENTS, EventKind
 from customers.stores.events import Column, EventStore, Table
 
