@@ -8,6 +8,8 @@ import os
 import socket
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from ui.app import make_app
 from ui.errors import BadAddress, PortBusy
 from ui.ports import Assistant
@@ -30,6 +32,7 @@ def launch(
     """
     require_free(host, port)
     _keep_loopback_off_proxies()
+    threadpool_limits(1, "blas")  # as in the API
     app = make_app(agent, model=model, report=report)
     try:
         _, url, _ = app.launch(
