@@ -238,8 +238,9 @@ def follow_up(asked: Subject, memory: Memory) -> list[Call]:
         return []
     if links.ambiguous or links.unknown or not (links.any() or links.counts or links.modifiers):
         return []
-    calls = [_changed(Call(c["tool"], dict(c["args"])), asked) for c in last]
-    return calls if all(c is not None for c in calls) else []  # type: ignore[return-value]
+    changed = [_changed(Call(c["tool"], dict(c["args"])), asked) for c in last]
+    calls = [c for c in changed if c is not None]
+    return calls if len(calls) == len(changed) else []
 
 
 def _of_the_same(asked: Subject, last: Sequence[Mapping[str, Any]]) -> Call | None:

@@ -19,7 +19,7 @@ from customers.ingest.cleaning import REPEATED, REPEATED_REASON, Report, Rule, w
 from customers.ingest.headers import PRODUCT_FIELDS
 from customers.ingest.looking import Look, hashed, look
 from customers.ingest.mapping import FileMapping
-from customers.ingest.reading import Raw
+from customers.ingest.raw import Raw
 from customers.ingest.sifting import Sifted, report_on, sift
 from customers.ingest.values import (
     DETAILS,
@@ -109,7 +109,7 @@ def load(
     later = duplicates(store, printed, seen.again, own, file.every)
     marked, rules = _marked(store, rows, later, file, seen)
     rules = [_said_of(rule, file.count) for rule in rules if rule.name not in waive]
-    sifted = sift(store, file.source, marked, file.count, rules, file.show)
+    sifted = sift(store, file.source, marked, rows, file.count, rules, file.show)
     repeated = _repeated(store, rows, sifted)
     report_on(report, file.source, rows, sifted, repeated, file.show)
     aside = sifted.aside.mutate(source=ibis.literal(file.source))

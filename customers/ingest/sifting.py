@@ -23,7 +23,7 @@ from customers.stores.events import Column, EventStore, Table
 class Sifted:
     """What the rules found in a source of `read` rows.
 
-    `faults` (row_n, faults, and the texts of what is dropped) holds the rows that break any rule; `aside` (row_n, rule, row) those
+    `faults` (row_n, faults) holds the rows that break any rule; `aside` (row_n, rule, row) those
     to be kept aside with the first rule they break and their text, without those that an earlier
     load kept aside already, whose row_n are in `known`. `rules` has dropping rules first.
     """
@@ -39,13 +39,15 @@ def sift(
     store: EventStore,
     source: str,
     marked: Table,
+    rows: Table,
     read: int,
     rules: Sequence[Rule],
     show: Mapping[str, str],
 ) -> Sifted:
     """Find which rules each row (numbered by `row_n`) breaks.
 
-    `marked` are the rows with all that the rules look at; `show` as in `cleaning.clean`.
+    `marked` are the rows with all that the rules look at, `rows` the same without what is costly to
+    compute again; `show` as in `cleaning.clean`.
     """
     ordered = tuple(sorted(rules, key=lambda rule: rule.action != DROPPED))
     breaks = [rule.broken(marked) for rule in ordered]
@@ -54,25 +56,26 @@ def sift(
         broken = broken + ibis.ifelse(breaking.fill_null(False), 1 << place, 0)
     # Few rows break any rule: only theirs are the numbers put together.
     found = marked.filter(functools.reduce(operator.or_, breaks, ibis.literal(False)))
-    dropping = [breaking for rule, breaking in zip(ordered, breaks, strict=True) if rule.action == DROPPED]
-    dropped = functools.reduce(operator.or_, dropping, ibis.literal(False)).fill_null(False)
-    texts = {
-        f"shown_{n}": ibis.ifelse(dropped, found[c].cast("string"), None) for n, c in enumerate(show.values())
-    }
-    faults = store.hold(found.select("row_n", faults=broken.cast("int64"), **texts))
-    aside = _aside(store, faults, ordered, show)
+    faults = store.hold(found.select("row_n", faults=broken.cast("int64")))
+    aside = _aside(store, rows, faults, ordered, show)
     while _right(store, source, aside):
         faults = _waived(store, source, faults, aside, ordered)
-        aside = _aside(store, faults, ordered, show)
+        aside = _aside(store, rows, faults, ordered, show)
     before = store.table("rejected")
     before = before.filter(before.source == source).select("rule", "row").distinct()
     known = store.hold(aside.semi_join(before, ["rule", "row"]).select("row_n"))
     return Sifted(read, ordered, faults, store.hold(aside.anti_join(known, "row_n")), known)
 
 
-def _aside(store: EventStore, faults: Table, rules: Sequence[Rule], show: Mapping[str, str]) -> Table:
+def _aside(
+    store: EventStore, rows: Table, faults: Table, rules: Sequence[Rule], show: Mapping[str, str]
+) -> Table:
     """The rows (row_n, rule, row) that break a dropping rule, with the first such rule and their text."""
-    aside = faults.inner_join(_filed(faults, rules), "faults")
+    dropped = faults.inner_join(_filed(faults, rules), "faults").select("row_n", "rule")
+    shown = rows.select("row_n", **{f"shown_{n}": rows[column] for n, column in enumerate(show.values())})
+    aside = shown.inner_join(dropped, "row_n")
+    texts = {f"shown_{n}": aside[f"shown_{n}"].cast("string") for n in range(len(show))}
+    aside = aside.select("row_n", "rule", **texts)
     labels = {label: f"shown_{n}" for n, label in enumerate(show)}
     return store.hold(aside.select("row_n", "rule", row=as_json(aside, labels)))
 
@@ -93,9 +96,7 @@ def _waived(store: EventStore, source: str, faults: Table, aside: Table, rules: 
     bits = [(right.rule == rule.name, ibis.literal(1 << place)) for place, rule in enumerate(rules)]
     right = store.hold(right.select(right_n=right.row_n, bit=ibis.cases(*bits, else_=0)))
     joined = faults.left_join(right, [faults.row_n == right.right_n])
-    left = joined.mutate(faults=(joined.faults - joined.bit.fill_null(0)).cast("int64")).drop(
-        "right_n", "bit"
-    )
+    left = joined.select("row_n", faults=(joined.faults - joined.bit.fill_null(0)).cast("int64"))
     return store.hold(left.filter(left.faults != 0))
 
 
