@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from customers.errors import BadInput
+from customers.recommend.blend import Candidates
 from customers.recommend.next_item import NextItem, unseen
 from eval import bench_recommend
 from eval.recommend import page, sequences
+from eval.recommend.coverage import widened
 from eval.recommend.protocol import Split, interval, measure, read, split
 from tests.shops import write_store
 from tests.test_recommend_models import DAYS, PEOPLE, shop
@@ -175,3 +177,23 @@ def test_the_page_escapes_names() -> None:
         "ndcg_high": 0.2, "coverage": 0.1,
     }  # fmt: skip
     assert "<b>" not in page.render([row])
+
+
+def test_last_places_go_where_the_least_is_given_up() -> None:
+    """Two customers are shown the same ten products of fourteen. Two more are to be shown: the first customer gives up
+    its tenth for product 10 (a chance of .01 less), the second its ninth for 11; nobody's first half is touched."""
+    first = np.linspace(0.9, 0.1, 10)
+    chances = np.r_[first, 0.09, 0.02, 0.01, 0.005, first, 0.08, 0.07, 0.001, 0.001]
+    people, product = np.repeat([0, 1], 14), np.tile(np.arange(14), 2)
+    candidates = Candidates(people, product, np.ones(28, bool), np.zeros((28, 0)), ())
+    lists = [np.arange(10), np.arange(10)]
+    found = widened(lists, candidates, chances, 12)
+    assert found[0].tolist() == [*range(9), 10]
+    assert found[1].tolist() == [*range(8), 11, 9]  # 9 is shown nowhere else now
+    assert lists[0].tolist() == list(range(10))  # those given stay as they are
+    everything = widened(lists, candidates, chances, 14)
+    assert {p for own in everything for p in own.tolist()} == set(range(14))
+    assert all(own[:5].tolist() == list(range(5)) for own in everything)
+    assert [own.tolist() for own in widened(lists, candidates, chances, 10)] == [
+        own.tolist() for own in lists
+    ]

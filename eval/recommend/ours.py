@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from time import perf_counter
 
@@ -21,7 +21,7 @@ from customers.recommend.blend import (
 from customers.recommend.content import Content
 from customers.recommend.evaluate import ranked
 from customers.recommend.fitting import WINDOWS, learners
-from customers.recommend.history import History, Ints
+from customers.recommend.history import Floats, History, Ints
 from customers.recommend.models import (
     DueRepeat,
     ItemItem,
@@ -32,6 +32,7 @@ from customers.recommend.models import (
     TypeTaste,
 )
 from customers.recommend.neighbours import ItemNeighbours, TifuKnn, UpCf, UserNeighbours
+from eval.recommend.coverage import widened
 from eval.recommend.protocol import HORIZON, Split
 
 
@@ -84,6 +85,9 @@ class BlendRun:
 
 
 STEP = 10
+SHOWN = {"product": (0.12, 0.03), "type": (0.45, 0.20)}
+"""What share of the products that were ever sold all lists together are to show, by level and task, in the widened run."""
+WIDENED = "blend, showing more of the shop"
 BLEND, AS_BUILT, WITH_PLANS = "blend", "blend, as a build learns it", "blend, knowing planned promotions"
 
 
@@ -125,13 +129,27 @@ def run_blends(one: Split, lessons: Lessons, months: int, say: Callable[[str], N
         begun = perf_counter()
         blend.fit(learned, seen if mornings is cuts else None)
         took = perf_counter() - begun + fitted + sum(lessons.seconds[cut] for cut in mornings)
-        runs.append(_ranked(name, blend, components, candidates, took, described))
+        run, scores = _ranked(name, blend, components, candidates, took, described)
+        runs.append(run)
+        if name == BLEND:
+            runs.append(_widened(one, run, candidates, scores))
     return runs
+
+
+def _widened(one: Split, run: BlendRun, candidates: Candidates, scores: tuple[Floats, Floats]) -> BlendRun:
+    begun = perf_counter()
+    lists = {
+        task: widened(run.lists[task], candidates, chances, round(share * one.seen), keep)
+        for task, share, chances, keep in zip(
+            run.lists, SHOWN[one.level], scores, (None, candidates.new), strict=True
+        )
+    }
+    return replace(run, name=WIDENED, lists=lists, rank_seconds=run.rank_seconds + perf_counter() - begun)
 
 
 def _ranked(
     name: str, blend: Blend, components: Components, candidates: Candidates, took: float, described: float
-) -> BlendRun:
+) -> tuple[BlendRun, tuple[Floats, Floats]]:
     people = components.history.shape[0]
     begun = perf_counter()
     scores = blend.score(candidates), blend.score(candidates, new=True)
@@ -140,7 +158,7 @@ def _ranked(
         "never bought": ranked(candidates, scores[1], people, candidates.new),
     }
     ranking = described + perf_counter() - begun
-    return BlendRun(name, lists, took, ranking, _one_ms(components, blend, people))
+    return BlendRun(name, lists, took, ranking, _one_ms(components, blend, people)), scores
 
 
 def _one_ms(components: Components, blend: Blend, people: int) -> float:
