@@ -234,6 +234,7 @@ class Steps:
         left = [label(turn.words(shop.name(*thing))) for thing in unused.things(turn.subject, turn.traces)]
         if "weekend" in turn.links.modifiers and unused.weekends(turn.traces):
             left.append(turn.words(both(en="weekends", zh="周末")))
+        left += [turn.words(kind) for kind in unused.beside_purchases(turn.question, turn.traces)]
         left += [
             label(p.text) for p in unused.periods(turn.subject, turn.traces, info.first_day, info.last_day)
         ]

@@ -9,14 +9,21 @@ from typing import Any
 
 from agent import cues
 from agent.periods import Period
+from agent.prompts import patterns
 from agent.subject import Subject
 from tools.base import Trace
+from tools.words import both
 
 _GOODS = ("department", "category", "type", "brand", "product")
 _KINDS = (*_GOODS, "segment", "campaign")
 _PERSONAL = frozenset({"profile", "recommend", "explain_preference", "similar_customers"})
 _WORDS = frozenset({"search_products", "notes", "add_note", "erase_note"})
 """Tools that go by the asker's words rather than by what was linked."""
+_BESIDE = patterns("beside_purchases")
+_BESIDE_NAMES = {
+    "searches": both(en="searches", zh="搜索"), "reviews": both(en="reviews and ratings", zh="评价和评分"),
+    "looks": both(en="what was looked at", zh="浏览和点击"), "inquiries": both(en="inquiries", zh="咨询"),
+}  # fmt: skip
 
 
 def things(subject: Subject, traces: Sequence[Trace]) -> list[tuple[str, str]]:
@@ -66,6 +73,13 @@ def periods(subject: Subject, traces: Sequence[Trace], first: date, last: date) 
 def weekends(traces: Sequence[Trace]) -> bool:
     """Whether figures were told that do not tell weekends from other days."""
     return any(t.tool == "measure" for t in traces) and not any(t.args.get("weekend") for t in traces)
+
+
+def beside_purchases(text: str, traces: Sequence[Trace]) -> list[Mapping[str, str]]:
+    """Return, in both languages, what a question asks to count though all figures told are of purchases."""
+    if not any(t.tool == "measure" and t.result for t in traces) or any(t.tool == "profile" for t in traces):
+        return []
+    return [_BESIDE_NAMES[kind] for kind, found in _BESIDE.items() if found.search(text)]
 
 
 def _leaves(value: Any) -> Iterator[Any]:
