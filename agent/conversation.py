@@ -194,7 +194,9 @@ def _asked_about(links: Links, categories: Sequence[str]) -> list[str]:
     return asked if len(asked) < len(categories) else []
 
 
-_OF_ONE = frozenset({"profile", "recommend", "explain_preference", "similar_customers", "notes"})
+_OF_ONE = frozenset(
+    {"profile", "recommend", "explain_preference", "similar_customers", "notes", "last_purchase"}
+)
 
 
 def _spoken_of(links: Links, memory: Memory) -> str | None:
@@ -204,7 +206,7 @@ def _spoken_of(links: Links, memory: Memory) -> str | None:
     if (
         not goes_on
         or cues.is_shop_wide(text)
-        or not cues.tools(text) & _OF_ONE
+        or not (cues.tools(text) | cues.worded(text)) & _OF_ONE
         or links.things.get("campaign")
     ):
         return None
@@ -376,10 +378,11 @@ def remembered(question: str, language: Language, asked: Subject, traces: Sequen
             told = offered.setdefault(str(trace.args["customer"]), [])
             told += [p for p in trace.result.found.get("product", ()) if p not in told]
     named = [str(c.args["customer"]) for c in calls if isinstance(c.args.get("customer"), str)]
+    new = any(c.tool == "newcomer" for c in calls)  # who is spoken of now was never here before
     return Memory(
         question=question,
         language=language,
-        customers=(asked.customers or named or list(memory.get("customers", [])))[-3:],
+        customers=[] if new else (asked.customers or named or list(memory.get("customers", [])))[-3:],
         things=things or memory.get("things", {}),
         found=found or memory.get("found", {}),
         calls=[{"tool": c.tool, "args": c.args} for c in calls] or memory.get("calls", []),

@@ -115,7 +115,7 @@ def _asks_about(kind: str, finder: str, rest: str, stands_for: str) -> bool:
     whom = re.compile(f"(?:{asks})\\s*{they}|{they}\\s*(?:{asks})", re.IGNORECASE)
     own = next((part for part in _SENTENCES.split(rest) if stands_for in part), rest)
     open_ = whom.sub(" ", own)
-    for name in cues.tools(open_):
+    for name in cues.tools(open_) | cues.worded(open_):
         kinds = {schema.get("x-entity") for schema in TOOLS[name].parameters.values()}
         asked = open_ == own or name != finder
         if asked and (kind in kinds or ("all" in kinds and cues.quantities(open_))):

@@ -255,6 +255,8 @@ class Linker:
             links.modifiers.add("weekend")
         if _SMALL_TALK.search(links.text):
             links.modifiers.add("talk")
+        if cues.asks_still_there(links.text):
+            links.modifiers.add("lost")
         asked = links.text.replace(links.note, " ") if links.note else links.text
         links.pronoun = bool(_PRONOUN.search(asked))
         links.same_thing = bool(_SAME_THING.search(asked))

@@ -39,6 +39,7 @@ class ProfileTool:
         "customer": {"type": "string", "x-entity": "customer"},
         "about": {"type": "string", "enum": list(ABOUT)},
         "talk": {"type": "boolean", "x-modifier": "talk", "x-derived": True},
+        "lost": {"type": "boolean", "x-modifier": "lost", "x-derived": True},
         "of": {"type": "array", "x-named": "category", "x-derived": True},
         "without": {"type": "object", "x-excluded": True, "x-derived": True},
     }
@@ -46,7 +47,7 @@ class ProfileTool:
 
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
         """Return the facts of the part that was asked about; "everything" gives all parts. `talk`: what to mention to
-        the customer, so nothing for adults only. `of`: categories whose purchases are told first ("when did she last
+        the customer, so nothing for adults only. `lost`: visits also tell the chance that they have not left. `of`: categories whose purchases are told first ("when did she last
         buy coffee"). `without`: goods that tastes leave out."""
         profile, about = shop.profile(args["customer"]), args.get("about", "everything")
         if gone := set((args.get("without") or {}).get("category", ())):
@@ -62,7 +63,7 @@ class ProfileTool:
             "attributes": _attributes(shop, profile),
             "next": _next(profile),
             "next order": outlook.next_order(profile),
-            "churn": outlook.churn(profile),
+            "churn": outlook.churn(profile) + (outlook.alive(profile) if args.get("lost") else []),
             "value": outlook.value(shop, profile),
             "guesses": outlook.guesses(shop, profile),
             "notes": _notes(shop, profile, about),
@@ -178,7 +179,9 @@ def _visits(p: Profile) -> list[Fact]:
     if p.days_between is not None:
         rhythm_en = f" and usually comes every {words.number(p.days_between)} days" if p.days_between != 1 else (
             " and usually comes every day")  # fmt: skip
-        rhythm_zh = f"，通常每{words.number(p.days_between)}天来一次"
+        rhythm_zh = (
+            f"，通常每{words.number(p.days_between)}天来一次" if p.days_between != 1 else "，通常每天都来"
+        )
     return [
         Fact(
             who.en, "last_visit", p.last_day.isoformat(), "day",
