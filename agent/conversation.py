@@ -37,7 +37,7 @@ _ORDINAL = ((1, r"\b(?:first|1st|former)\b|第一|前者"), (2, r"\b(?:second|2n
 _SHORT_WORDS, _SHORT_HAN = 7, 14
 _LISTED_EN, _LISTED_ZH = pattern("listed_place_en"), pattern("listed_place_zh")
 _TURNED_DOWN, _OTHER_OFFERS = pattern("turned_down"), pattern("other_offers")
-_OF_THE_SAME = pattern("of_the_same")
+_OF_THE_SAME, _ELIDED = pattern("of_the_same"), pattern("elided_goods")
 _EACH, _AGREES, _DECLINES = pattern("each_of_them"), pattern("agrees"), pattern("declines")
 _PLACES = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": 0,
            "一": 1, "二": 2, "三": 3, "四": 4, "五": 5}  # fmt: skip
@@ -169,13 +169,20 @@ def subject(
     elif not customers and not picked and not grouped and (before := _spoken_of(links, memory)):
         customers = [before]
     categories = list(links.keys("category"))
-    if not categories and links.same_thing:
+    elided = _ELIDED.search(links.text) and not links.customers and not any(links.things.values())
+    if not categories and (links.same_thing or (elided and _of_goods(memory))):
         for kind, keys in memory.get("things", {}).items():
-            for key in keys:
+            for key in keys if links.same_thing or kind in _SAME_SIDE else ():
                 links.add(kind, key)
         categories = list(links.keys("category"))
     derived = [] if categories else list(dict.fromkeys(links.parents.values()))
     return Subject(links, customers, categories, derived, at_hand, described, _asked_about(links, categories))
+
+
+def _of_goods(memory: Memory) -> bool:
+    """Whether the last answer was of goods that were named."""
+    last = [c["args"] for c in memory.get("calls") or []]
+    return any(kind in (args | dict(args.get("filters") or {})) for args in last for kind in _SAME_SIDE)
 
 
 _SENTENCE = re.compile(r"[.!?。！？]\s*(?=[^\s.!?。！？])")
