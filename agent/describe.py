@@ -119,7 +119,9 @@ def _asks_about(kind: str, finder: str, rest: str, stands_for: str, phrase: str)
     speaks = cues.tools(open_) | cues.worded(open_)
     whose = open_ != own or _WHICH.match(phrase)
     if whose and "bought_with" in speaks and not _PRONOUN.search(open_):
-        speaks.discard("recommend")  # "which customers buy most of it, and what else is in the basket": not for them
+        speaks.discard(
+            "recommend"
+        )  # "which customers buy most of it, and what else is in the basket": not for them
     for name in speaks:
         kinds = {schema.get("x-entity") for schema in TOOLS[name].parameters.values()}
         asked = open_ == own or name != finder

@@ -151,7 +151,11 @@ class Lexicon:
         for index in (self._english, self._chinese):
             for form, things in index.items():
                 told = tuple(sorted(t for t, level in things.items() if level == SYNONYM))
-                if len(told) > 1 and max(things.values()) == SYNONYM and {t.kind for t in told} == {"category"}:
+                if (
+                    len(told) > 1
+                    and max(things.values()) == SYNONYM
+                    and {t.kind for t in told} == {"category"}
+                ):
                     groups[told].append(form)
         kinds = {key: _parts(shop.name("category", key)) for key in shop.keys("category")} if groups else {}
         for told, forms in groups.items():
@@ -160,7 +164,9 @@ class Lexicon:
             for form in forms:
                 for index in (self._english, self._chinese):
                     if form in index:
-                        index[form].update({Named("category", k): SYNONYM for k in more if Named("category", k) not in told})
+                        index[form].update(
+                            {Named("category", k): SYNONYM for k in more if Named("category", k) not in told}
+                        )
 
     def _prefer_categories(self, form: str, things: dict[Named, int]) -> None:
         """Let a category have a name that a type bears too where it is the category's own key, or where

@@ -81,14 +81,14 @@ class ProfileTool:
         # what is for adults only is told to who asks for it, and never suggested as a topic
         fit = next((t for t in profile.top_categories if t.category not in shop.for_adults), None)
         if (about != "everything" and not talk) or fit is None:
-            return ToolResult(tuple(chosen), found=_found(profile, about), full=profile)
+            return ToolResult(tuple(chosen), found=_found(shop, profile, about), full=profile)
         taste = names.called(fit.name)
         return ToolResult(
             tuple(chosen),
             lead=_to_mention(profile) if talk and about == "tastes" else None,
             slots={"taste": both(en=taste.en, zh=taste.zh)},
             cases=_cases(profile),
-            found=_found(profile, about),
+            found=_found(shop, profile, about),
             full=profile,
         )
 
@@ -116,12 +116,14 @@ def _nothing_to_mention(p: Profile) -> Mapping[str, str]:
     )
 
 
-def _found(p: Profile, about: str) -> dict[str, tuple[str, ...]]:
-    """The categories that the facts name, and the segment; notes name none."""
+def _found(shop: Shop, p: Profile, about: str) -> dict[str, tuple[str, ...]]:
+    """The categories that the facts name, and the segment; notes name none. Tobacco stands last: "what should we offer
+    him in his favourite category" means no cigarettes."""
     if about == "notes":
         return {}
     listed = p.likely if about == "next" else p.top_categories
-    found = {"category": tuple(c.category for c in listed[:3])} if listed else {}
+    named = sorted((c.category for c in listed[:3]), key=lambda key: key in shop.tobacco)
+    found = {"category": tuple(named)} if named else {}
     return found | ({"segment": (p.segment.segment_id,)} if p.segment else {})
 
 
