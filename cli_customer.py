@@ -1,4 +1,4 @@
-"""The commands about what is kept of one customer: `export` and `erase`."""
+"""The commands about one customer: `profile`, `export` and `erase`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ from settings import Settings
 
 def add_commands(command: AddCommand) -> None:
     """Add the commands to the parser."""
+    card = command("profile", _profile, "all that is known of one customer, with its labels")
+    card.add_argument("customer", metavar="ID")
+    card.add_argument("--json", action="store_true", help="print it as one JSON object")
+    card.add_argument("--html", metavar="FILE", help="write it as a page")
+    card.add_argument("--language", default="en", choices=("en", "zh"))
     export = command("export", _export, "everything that is kept of one customer, as JSON")
     export.add_argument("customer", metavar="ID")
     export.add_argument("--out", metavar="FILE", help="write it to a file, readable by you only")
@@ -25,6 +30,28 @@ def add_commands(command: AddCommand) -> None:
         "--keep-builds", action="store_true", help="leave profiles and models to the next two builds"
     )
     erase.add_argument("--purpose", default="", help="why, in a few words; kept with the receipt")
+
+
+def _profile(args: argparse.Namespace, settings: Settings) -> int:
+    """All that is known of one customer: as text, as one JSON object, or as a page."""
+    from customers.profiles import document, page
+    from customers.shop import Shop
+
+    shop = Shop.open(settings.shop)
+    try:
+        found = shop.profile_document(args.customer)
+    finally:
+        shop.close()
+    if args.html:
+        try:
+            Path(args.html).write_text(page.render_page(found, args.language), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{args.html} cannot be written: {error}") from error
+    if args.json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        print(args.html or document.render_text(found, args.language))
+    return 0
 
 
 def _export(args: argparse.Namespace, settings: Settings) -> int:

@@ -123,7 +123,7 @@ def _try(args: argparse.Namespace, settings: Settings) -> int:
     for citation in reply.citations:
         print(f"[{citation.n}] {citation.tool}: {citation.fact}")
     if reply.brief is not None:
-        print(f"\n--- for the colleague\n{reply.brief.text(reply.language)}")  # type: ignore[arg-type]
+        print(f"\n--- for the colleague\n{reply.brief.text(reply.language)}")
     return 0
 
 

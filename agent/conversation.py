@@ -169,20 +169,27 @@ def subject(
     elif not customers and not picked and not grouped and (before := _spoken_of(links, memory)):
         customers = [before]
     categories = list(links.keys("category"))
-    elided = _ELIDED.search(links.text) and not links.customers and not any(links.things.values())
-    if not categories and (links.same_thing or (elided and _of_goods(memory))):
+    if not categories and links.same_thing:
         for kind, keys in memory.get("things", {}).items():
-            for key in keys if links.same_thing or kind in _SAME_SIDE else ():
+            for key in keys:
                 links.add(kind, key)
+        categories = list(links.keys("category"))
+    elif _ELIDED.search(links.text) and not links.customers and not any(links.things.values()):
+        for kind, key in _goods_before(memory):
+            links.add(kind, key)
         categories = list(links.keys("category"))
     derived = [] if categories else list(dict.fromkeys(links.parents.values()))
     return Subject(links, customers, categories, derived, at_hand, described, _asked_about(links, categories))
 
 
-def _of_goods(memory: Memory) -> bool:
-    """Whether the last answer was of goods that were named."""
-    last = [c["args"] for c in memory.get("calls") or []]
-    return any(kind in (args | dict(args.get("filters") or {})) for args in last for kind in _SAME_SIDE)
+def _goods_before(memory: Memory) -> list[tuple[str, str]]:
+    """The goods that the last answer was of, by kind and key."""
+    args = [call["args"] for call in memory.get("calls") or []]
+    told = [(kind, given) for one in args for kind, given in {**one, **(one.get("filters") or {})}.items()]
+    return [
+        (kind, key) for kind, given in told if kind in _SAME_SIDE
+        for key in ([given] if isinstance(given, str) else given or ())
+    ]  # fmt: skip
 
 
 _SENTENCE = re.compile(r"[.!?。！？]\s*(?=[^\s.!?。！？])")
@@ -247,8 +254,9 @@ def follow_up(asked: Subject, memory: Memory) -> list[Call]:
         return []
     if links.ambiguous or links.unknown or not (links.any() or links.counts or links.modifiers):
         return []
-    calls = [_changed(Call(c["tool"], dict(c["args"])), asked) for c in last]
-    return calls if all(c is not None for c in calls) else []  # type: ignore[return-value]
+    changed = [_changed(Call(c["tool"], dict(c["args"])), asked) for c in last]
+    calls = [c for c in changed if c is not None]
+    return calls if len(calls) == len(changed) else []
 
 
 def _of_the_same(asked: Subject, last: Sequence[Mapping[str, Any]]) -> Call | None:

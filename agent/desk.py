@@ -39,7 +39,7 @@ class DeskReply:
     intent: None where it was not recognised. confidence: 0..1. citations: what the text rests on."""
 
     text: str
-    language: str
+    language: Language
     action: Action
     brief: Brief | None
     intent: str | None
@@ -48,7 +48,7 @@ class DeskReply:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; the brief as the text of its note."""
-        brief = self.brief.text(cast("Language", self.language)) if self.brief is not None else None
+        brief = self.brief.text(self.language) if self.brief is not None else None
         return {
             "text": self.text, "language": self.language, "action": self.action, "brief": brief, "intent": self.intent,
             "confidence": self.confidence, "citations": [asdict(c) for c in self.citations],

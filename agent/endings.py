@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from agent import answer, briefing, conversation, cues, policy, vocabulary
 from agent.events import Handoff, Language
 from agent.subject import PSEUDO, Call
 from agent.turn import Services, Turn
 from tools import TOOLS
-from tools.base import Access, CannotDo
+from tools.base import Access, CannotDo, WriteTool
 from tools.words import day, label
 
 _FOREIGN = 0.45
@@ -160,7 +161,7 @@ def confirm(s: Services, turn: Turn, changes: list[Call]) -> None:
         turn.end("clarify", s.say(turn, "needs_session"))
         return
     try:
-        asked = [turn.words(TOOLS[c.tool].confirm(s.shop, c.args)) for c in changes]  # type: ignore[attr-defined]
+        asked = [turn.words(cast("WriteTool", TOOLS[c.tool]).confirm(s.shop, c.args)) for c in changes]
     except CannotDo as error:
         turn.end("clarify", turn.words(error.text))
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +36,7 @@ class TextStream:
         self.usage = Usage(llm_calls=1)
         self.cut_off = False
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Generator[str]:
         """Yield pieces of text. Raises LLMError; when `cancel` is set the request is dropped and Cancelled raised."""
         with (
             langsmith.tracing_context(enabled=False),

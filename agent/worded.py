@@ -25,7 +25,7 @@ def items(subject: Subject, last: Sequence[Mapping[str, Any]] = ()) -> list[Item
         _newcomer(subject, last)
         or _visit_days(subject)
         or _family(subject)
-        or _last_purchase(subject)
+        or _last_purchase(subject, last)
         or _still_there(subject)
     )
 
@@ -71,9 +71,11 @@ def _says(name: str, subject: Subject) -> bool:
     return bool(_CUES[name].search(subject.links.text))
 
 
-def _last_purchase(subject: Subject) -> list[Item]:
-    """ "What did she buy last?"; a period ("last month") asks for a figure."""
-    if not subject.has("customer") or subject.links.periods or not _says("last_purchase", subject):
+def _last_purchase(subject: Subject, last: Sequence[Mapping[str, Any]]) -> list[Item]:
+    """ "What did she buy last?", and after it "what did she pay for it?"; a period ("last month") asks for a figure."""
+    again = bool(last) and last[-1]["tool"] == "last_purchase" and not subject.links.customers
+    paid = again and cues.quantities(subject.links.text) == ["spend"] and _says("paid_for_it", subject)
+    if not subject.has("customer") or subject.links.periods or not (paid or _says("last_purchase", subject)):
         return []
     return [{"tool": "last_purchase"}]
 

@@ -128,9 +128,9 @@ def create_app(
         app.include_router(further)
     app.router.routes.append(Route("/mcp", endpoint=mcp, methods=["GET", "POST", "DELETE"]))
     app.add_middleware(
-        Bounds, limits=limits or Limits(body_seconds=body_seconds), own=("/v1/events",)  # type: ignore[arg-type]
+        Bounds, limits=limits or Limits(body_seconds=body_seconds), own=("/v1/events",)
     )  # fmt: skip
-    app.add_middleware(Traced, trace=AccessTrace(shop))  # type: ignore[arg-type]
+    app.add_middleware(Traced, trace=AccessTrace(shop))
     return app
 
 

@@ -1,7 +1,7 @@
 """Questions: POST /v1/ask answers whole, POST /v1/ask/stream as server-sent events while it works."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -39,7 +39,7 @@ def ask_router(s: Services) -> APIRouter:
 
     @router.post(
         "/ask/stream", summary="Answer a question, event by event", response_class=ServerSentEvents,
-        response_model=None, responses=_EVENTS | documented(*_ERRORS, streamed=True),  # type: ignore[arg-type]
+        response_model=None, responses=_EVENTS | documented(*_ERRORS, streamed=True),
     )  # fmt: skip
     async def stream(request: Request, asked: Asked, caller: Annotated[Caller, Depends(asker)]) -> Response:
         turn = s.begin(caller, asked.question, asked.customer, asked.session, asked.role)
@@ -89,7 +89,7 @@ async def events(turn: Turn, first: Event) -> AsyncIterator[Event | Problem]:
                 raise
 
 
-async def _told(turn: Turn, first: Event) -> AsyncIterator[bytes]:
+async def _told(turn: Turn, first: Event) -> AsyncGenerator[bytes]:
     async for event in events(turn, first):
         name, data = _shown(event)
         yield sse(json.dumps(data, ensure_ascii=False), name)

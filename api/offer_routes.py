@@ -29,7 +29,7 @@ def offer_router(s: Services) -> APIRouter:
     def newcomer(
         _: Annotated[Caller, Depends(service)],
         n: Number = 5,
-        buys: Categories = [],  # noqa: B006
+        buys: Categories = [],  # noqa: B006  (FastAPI makes a new list for each request)
         buys_not: Categories = [],  # noqa: B006
         store: Annotated[str | None, Query(max_length=200)] = None,
     ) -> Newcomers:

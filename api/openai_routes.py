@@ -3,7 +3,7 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -30,7 +30,7 @@ from api.services import Services, session_name
 from api.sse import EVENT, ServerSentEvents, sse
 from api.turns import Turn, unless_gone
 
-_STREAM = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
+_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
 
 
 class StreamOptions(BaseModel):
@@ -70,7 +70,7 @@ def openai_router(s: Services) -> APIRouter:
 
     @router.post(
         "/chat/completions", summary="Answer the last message of a conversation",
-        response_model=dict[str, Any], responses=_STREAM,  # type: ignore[arg-type]
+        response_model=dict[str, Any], responses=_STREAM,
     )  # fmt: skip
     async def chat(
         request: Request, asked: ChatAsked, caller: Annotated[Caller, Depends(asker)],
@@ -137,7 +137,7 @@ async def pieces(turn: Turn, first: Event) -> AsyncIterator[str | Reply | Proble
 
 async def _chunks(
     turn: Turn, first: Event, head: dict[str, Any], with_usage: bool, remember: Any
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     def chunk(choices: Sequence[dict[str, Any]], **more: Any) -> bytes:
         told = {**head, "object": "chat.completion.chunk", "choices": choices, **more}
         return sse(json.dumps(told, ensure_ascii=False))

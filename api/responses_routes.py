@@ -3,7 +3,7 @@
 import json
 import re
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -21,7 +21,7 @@ from api.sse import EVENT, ServerSentEvents, sse
 from api.turns import Turn, unless_gone
 
 _ID = re.compile(r"resp_([0-9a-f]{32})[0-9a-f]{32}")
-_STREAM = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
+_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
 
 
 class ResponseAsked(Common):
@@ -54,7 +54,7 @@ def responses_router(s: Services) -> APIRouter:
 
     @router.post(
         "/responses", summary="Answer a question", response_model=dict[str, Any],
-        responses=_STREAM,  # type: ignore[arg-type]
+        responses=_STREAM,
     )  # fmt: skip
     async def respond(
         request: Request, asked: ResponseAsked, caller: Annotated[Caller, Depends(asker)],
@@ -123,7 +123,7 @@ def _usage(usage: Usage) -> dict[str, Any]:
     }
 
 
-async def _events(turn: Turn, first: Event, response: _Response) -> AsyncIterator[bytes]:
+async def _events(turn: Turn, first: Event, response: _Response) -> AsyncGenerator[bytes]:
     number = -1
 
     def event(kind: str, **more: Any) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from fastapi.responses import StreamingResponse
 
@@ -27,13 +27,13 @@ class ServerSentEvents(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, content: AsyncIterator[bytes], status_code: int = 200) -> None:
+    def __init__(self, content: AsyncGenerator[bytes], status_code: int = 200) -> None:
         super().__init__(
             _alive(content), status_code, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
 
 
-async def _alive(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _alive(content: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     following: asyncio.Future[bytes] | None = None
     try:
         while True:
@@ -52,4 +52,4 @@ async def _alive(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         if following is not None:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
-        await content.aclose()  # type: ignore[attr-defined]
+        await content.aclose()

@@ -114,7 +114,7 @@ class _Refused(Exception):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: HarnessServer  # type: ignore[assignment]
+    server: HarnessServer
     protocol_version = "HTTP/1.1"
     timeout = 60
     """Seconds that a caller may keep a connection without sending anything."""

@@ -14,9 +14,11 @@ from jsonschema.exceptions import SchemaError
 MAX_TOKENS = 512
 """The longest answer, in tokens, where the caller names no limit."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 
 Role = Literal["system", "user", "assistant", "tool"]
+_ROLES: dict[str, Role] = {
+    "system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool",
+}  # fmt: skip
 
 
 class BadRequest(ValueError):
@@ -152,7 +154,7 @@ def _turns(messages: Any) -> tuple[Turn, ...]:
     return tuple(found)
 
 
-def _turn(message: Mapping[str, Any], role: str, where: str, asked: dict[str, str]) -> Turn:
+def _turn(message: Mapping[str, Any], role: Role, where: str, asked: dict[str, str]) -> Turn:
     calls = _calls(message.get("tool_calls"), where) if role == "assistant" else ()
     asked |= {call.id: call.tool for call in calls}
     text = _text(message.get("content"), where, may_lack=bool(calls))
@@ -160,7 +162,7 @@ def _turn(message: Mapping[str, Any], role: str, where: str, asked: dict[str, st
         of = message.get("tool_call_id")
         _require(isinstance(of, str) and of in asked, f"{where}.tool_call_id", "answers no call before it")
         return Turn("tool", text, tool=asked[str(of)])
-    return Turn(role, text, calls)  # type: ignore[arg-type]
+    return Turn(role, text, calls)
 
 
 def _text(content: Any, where: str, *, may_lack: bool) -> str:

@@ -461,7 +461,7 @@ def test_a_fault_of_ours_is_said_and_no_secret_is_logged(
     slow: tuple[Served, SlowAgent], caplog: pytest.LogCaptureFixture
 ):
     api, agent = slow
-    agent.stream = lambda *_, **__: iter([1 / 0])  # type: ignore[assignment]
+    agent.stream = lambda *_, **__: iter([1 / 0])
     caplog.set_level(logging.DEBUG)
     told = error(ask(api, "admin", "hello"), 500)
     assert "a fault of ours" in told["message"]

@@ -169,8 +169,8 @@ def test_any_value_is_either_an_event_or_rejected_in_one_line(given_value: objec
     "shown", ["", "Bearer", "Bearer wrong", f"Basic {KEY}", f"Bearer {KEY}x", "Bearer k-12é"]
 )
 def test_without_the_key_nothing_is_taken(client: TestClient, shop: Path, shown: str):
-    headers = {"Authorization": shown.encode("latin-1")} if shown else {}
-    answer = client.post("/v1/events", json={"events": [BUY]}, headers=headers)  # type: ignore[arg-type]
+    headers = {b"Authorization": shown.encode("latin-1")} if shown else {}
+    answer = client.post("/v1/events", json={"events": [BUY]}, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
     assert KEY not in answer.text

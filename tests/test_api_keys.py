@@ -7,6 +7,7 @@ import stat
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -77,8 +78,9 @@ def test_a_revoked_key_is_refused_and_its_name_is_free_again(store: KeyStore):
 )
 def test_keys_that_cannot_be(store: KeyStore, change: dict, says: str):
     store.add("taken", "service", "x")
+    given: dict[str, Any] = {"name": "new", "role": "service", "purpose": "x"} | change
     with pytest.raises(BadInput, match=says):
-        store.add(**{"name": "new", "role": "service", "purpose": "x"} | change)  # type: ignore[arg-type]
+        store.add(**given)
     assert len(store.all()) == 1
 
 

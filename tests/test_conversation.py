@@ -34,7 +34,7 @@ def talk(tmp_path: Path) -> Iterator[Any]:
         def ask(question: str, session: str = "s", **more: Any) -> Reply:
             return agent.ask(question, session=session, **more)
 
-        ask.agent = agent  # type: ignore[attr-defined]
+        ask.agent = agent
         return ask
 
     yield begin

@@ -199,7 +199,10 @@ def test_what_is_copied_is_the_decayed_count_of_each_category():
     ages = torch.tensor([[60, 30, 0]])
     told = model._copied({"cells": cells, "ages": ages}, torch.zeros(1, 3, 16))
     halves = np.array([7.0, 30.0, 90.0, 360.0])
-    decay = lambda age: 0.5 ** (age / halves)  # noqa: E731
+
+    def decay(age: int) -> np.ndarray:
+        return 0.5 ** (age / halves)
+
     mass = {0: decay(60) + decay(30), 1: decay(0), 2: decay(60)}
     weight = decay(60) + decay(30) + decay(0)
     shown = told[0].detach().numpy().reshape(3, 4, 3)  # category, copy, (purchase, cart, share)

@@ -89,7 +89,10 @@ def test_rhythm_of_a_kind(activities: Any) -> None:
     row = _row(kinds.kind_rhythm(activities, DAY), customer_id="anna", kind="purchase")
     assert (row["events"], row["days"], row["days_since"], row["tenure"]) == (4, 3, 10, 70)
     assert (row["events_30"], row["events_90"], row["amount"], row["usual_gap"]) == (2, 4, 20.0, 30.0)
-    weight = lambda age, half: 0.5 ** (age / half)  # noqa: E731
+
+    def weight(age: int, half: int) -> float:
+        return 0.5 ** (age / half)
+
     assert row["decayed_14"] == pytest.approx(2 * weight(10, 14) + weight(40, 14) + weight(70, 14))
     assert row["decayed_amount"] == pytest.approx(
         8 * weight(10, 60) + 4 * weight(40, 60) + 8 * weight(70, 60)

@@ -112,8 +112,9 @@ def _pushed(who: str) -> dict[str, str]:
 
 def _remember(memory: SqliteSaver, session: str, said: list[str], customers: list[str]) -> None:
     values = {"messages": [HumanMessage(text) for text in said], "memory": {"customers": customers}}
-    checkpoint = {**empty_checkpoint(), "channel_values": values}
-    memory.put({"configurable": {"thread_id": session, "checkpoint_ns": ""}}, checkpoint, {}, {})  # type: ignore[arg-type]
+    checkpoint = empty_checkpoint()
+    checkpoint["channel_values"] = values
+    memory.put({"configurable": {"thread_id": session, "checkpoint_ns": ""}}, checkpoint, {}, {})
 
 
 @pytest.fixture

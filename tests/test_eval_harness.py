@@ -62,7 +62,7 @@ CANCEL = tool(
     reason={"enum": ["ordered by mistake", "not needed"]},
 )
 FIND = tool("find_user", "Finds a user by name.", name=STRING)
-SHOP = [GET_ORDER, CANCEL, FIND]
+SHOP: list[Any] = [GET_ORDER, CANCEL, FIND]
 
 
 def user(text: str) -> dict[str, Any]:
@@ -455,7 +455,7 @@ def test_calls_are_streamed():
     made = calls(("get_order", {"order_id": "W1"}), ("get_order", {"order_id": "W2"}))
     with (
         desk(made) as at,
-        at.client.chat.completions.stream(model=NAME, messages=[{"role": "user", "content": "W1, W2"}], tools=SHOP) as stream,  # type: ignore[arg-type]
+        at.client.chat.completions.stream(model=NAME, messages=[{"role": "user", "content": "W1, W2"}], tools=SHOP) as stream,
     ):  # fmt: skip
         final = stream.get_final_completion().choices[0]
     assert final.finish_reason == "tool_calls"
@@ -730,7 +730,7 @@ def test_a_real_small_model_serves_a_mock_airline(model_file: Path, tmp_path: Pa
             message = first.choices[0].message
             assert message.tool_calls
             for call in message.tool_calls:
-                assert json.loads(call.function.arguments).get("reservation_id", "EHGLP3") == "EHGLP3"  # type: ignore[union-attr]
+                assert json.loads(call.function.arguments).get("reservation_id", "EHGLP3") == "EHGLP3"
             talk.append(message)
             found = '{"reservation_id": "EHGLP3", "flight_number": "HAT017", "departs": "2024-05-21 09:40", "status": "confirmed"}'
             talk += [
@@ -740,7 +740,7 @@ def test_a_real_small_model_serves_a_mock_airline(model_file: Path, tmp_path: Pa
             told = second.choices[0].message
             assert told.content or told.tool_calls
             for call in told.tool_calls or []:
-                assert json.loads(call.function.arguments).get("reservation_id", "EHGLP3") == "EHGLP3"  # type: ignore[union-attr]
+                assert json.loads(call.function.arguments).get("reservation_id", "EHGLP3") == "EHGLP3"
             known = [
                 Turn("system", talk[0]["content"]),
                 Turn("user", talk[1]["content"]),

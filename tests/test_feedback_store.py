@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,9 @@ def store(tmp_path: Path) -> FeedbackStore:
 
 
 def event(
-    key: str, action: str, product: str = "p1", days: float = 0, customer: str = "c1", **more
+    key: str, action: Any, product: str = "p1", days: float = 0, customer: str = "c1", **more
 ) -> FeedbackEvent:
-    return FeedbackEvent(key, customer, product, action, NOW - timedelta(days=days), **more)  # type: ignore[arg-type]
+    return FeedbackEvent(key, customer, product, action, NOW - timedelta(days=days), **more)
 
 
 def test_reading_makes_no_file(store: FeedbackStore) -> None:
@@ -106,8 +107,8 @@ def test_erasing_leaves_nothing_of_a_customer_in_the_file(store: FeedbackStore) 
     ],
 )
 def test_what_is_no_event_is_refused_in_one_line(store: FeedbackStore, wrong: dict, said: str) -> None:
-    given = {"key": "e1", "action": "shown"} | wrong
+    given: dict[str, Any] = {"key": "e1", "action": "shown"} | wrong
     with pytest.raises(BadInput, match=said) as caught:
-        store.record(event(**given))  # type: ignore[arg-type]
+        store.record(event(**given))
     assert "\n" not in str(caught.value)
     assert not store.path.exists()

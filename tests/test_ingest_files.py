@@ -18,10 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customers.errors import BadInput
-from customers.ingest import files, parsing, reading
+from customers.ingest import files, parsing
 from customers.ingest.line_ends import Ends, unified
 from customers.ingest.mapping import FileMapping, Mapping, guess_mapping
 from customers.ingest.quality import render_markdown, sources
+from customers.ingest.raw import read_file
 from customers.schema import TABLES
 from customers.stores import events as store_files
 from customers.stores.events import open_store
@@ -295,7 +296,7 @@ def test_a_file_whose_lines_end_in_three_ways_loads_whole(encoding: str, tmp_pat
     (tmp_path / "rows.jsonl").write_text(lines, encoding, newline="")
     with store_files.create(tmp_path / "shop.duckdb") as store:
         for name in ("rows.csv", "rows.jsonl"):
-            raw = reading.read(store, tmp_path / name, tmp_path / "scratch", ["n", "text"])
+            raw = read_file(store, tmp_path / name, tmp_path / "scratch", ["n", "text"])
             found = raw.table.order_by("row_n").select("n", "text").to_pyarrow().to_pylist()
             assert [tuple(row.values()) for row in found] == rows[1:]
             assert raw.malformed == []

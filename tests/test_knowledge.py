@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -239,7 +240,7 @@ def test_a_group_is_never_split():
     class Looks:
         seen: list[tuple[set[str], set[str]]] = []
 
-        def fit_predict(self, train, outside, test, test_outside):  # type: ignore[no-untyped-def]
+        def fit_predict(self, train, outside, test, test_outside):
             self.seen.append((set(train.texts), set(test.texts)))
             assert not set(outside.labels) & set(test_outside.labels)
             return test.labels, np.ones(len(test)), np.zeros(len(test_outside))
@@ -266,7 +267,8 @@ REPLIES = (FULL, PLAIN, OTHER, Template("z", "stock.in", "zh", "有。"), Templa
 
 def _keys(**more: object) -> list[str]:
     shares = {"stock.in": 0.7, "stock.re": 0.2}
-    return [t.key for t in templates.ranked(REPLIES, shares, **({"records": {}, "language": "en"} | more))]  # type: ignore[arg-type]
+    given: dict[str, Any] = {"records": {}, "language": "en"} | more
+    return [t.key for t in templates.ranked(REPLIES, shares, **given)]
 
 
 def test_the_likeliest_answers_fullest_reply_comes_first():
@@ -323,7 +325,7 @@ def test_what_was_said_and_what_came_of_it_is_kept(tmp_path: Path):
     assert store.settle("nobody", "good") is None
     for n, outcome in enumerate(("good", "bad", "sent", "resolved")):
         _say(store, f"s{n}")
-        store.settle(f"s{n}", outcome)  # type: ignore[arg-type]
+        store.settle(f"s{n}", outcome)
     store.settle("s1", "resolved")  # closing it says nothing against the rating
     again = KnowledgeStore(path)
     assert again.records()["k"] == Record(worked=2, failed=1)

@@ -183,7 +183,7 @@ def test_labelling_by_keyboard_on_a_chinese_phone(shop: Path) -> None:
     from playwright.sync_api import expect
     from ui_browser import CHROMIUM, LEFT_OUT, browser, free_port, window
 
-    from ui.app import launch
+    from ui.server import launch
 
     if CHROMIUM is None:
         pytest.skip(LEFT_OUT)

@@ -397,7 +397,7 @@ def test_the_exported_file_holds_no_formula(tmp_path: Path) -> None:
 def test_skipping_going_back_and_resuming(store: labels.LabelStore, task: labels.LabelTask) -> None:
     sitting = Sitting(task, ANN)
     one, two, three, *_ = (unit.unit_id for unit in store.units(task.name))
-    assert sitting.unit(store).unit_id == one  # pyright: ignore[reportOptionalMemberAccess]
+    assert sitting.unit(store) == store.units(task.name)[0]
     sitting.give(store, "mixed")
     sitting.skip(store)
     assert sitting.at == three
@@ -408,7 +408,7 @@ def test_skipping_going_back_and_resuming(store: labels.LabelStore, task: labels
     assert sitting.at == two
     assert sitting.given(store) == {one: "negative"}
     again = Sitting(task, ANN)
-    assert again.unit(store).unit_id == two  # pyright: ignore[reportOptionalMemberAccess]
+    assert again.unit(store) == store.units(task.name)[1]
 
 
 def test_labelling_in_a_terminal(

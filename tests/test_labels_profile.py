@@ -102,7 +102,9 @@ def test_every_label_is_of_a_known_kind_source_and_day_and_surely_between_0_and_
 
 
 def test_share_above_is_the_posterior_and_ratio_above_too():
-    density = lambda x: stats.beta.pdf(x, 10 * 0.3 + 8, 10 * 0.7 + 2)  # noqa: E731
+    def density(x: float) -> float:
+        return float(stats.beta.pdf(x, 10 * 0.3 + 8, 10 * 0.7 + 2))
+
     assert share_above([8], [10], 0.3)[0] == pytest.approx(integrate.quad(density, 0.3, 1)[0], abs=1e-6)
     mean, above = ratio_above([30], [10], 1.2)
     assert mean[0] == pytest.approx(2.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,7 +35,7 @@ def about(text: str) -> Subject:
     return read_question(text, _linker(), {}, "merchandiser", None, "en")[1]
 
 
-def plan(text: str, *written: str) -> list[tuple[str, dict[str, object]]]:
+def plan(text: str, *written: str) -> list[tuple[str, dict[str, Any]]]:
     subject = about(text)
     choices = _planner().open_calls(subject)
     found = lines.read(str(list(written)).replace("'", '"'), choices)
@@ -96,7 +97,7 @@ def test_a_figure_is_narrowed_by_what_was_found():
     calls = plan(
         "The category customer 3 is mad about: by month?", "profile tastes", "measure spend month found"
     )
-    assert calls[1][1]["filters"]["category"] == Found(0, "category", 1)  # type: ignore[index]
+    assert calls[1][1]["filters"]["category"] == Found(0, "category", 1)
 
 
 def test_a_call_that_would_take_from_nowhere_is_not_made():
@@ -127,7 +128,7 @@ def test_a_threshold_and_a_later_period_belong_to_their_own_clause():
         "measure spend customer",
         "measure spend none",
     )
-    assert first[1]["amount"]["low"] == 50  # type: ignore[index]
+    assert first[1]["amount"]["low"] == 50
     assert "start" not in first[1]
     assert "amount" not in second[1]
     assert str(second[1]["start"]).endswith("-06-01")

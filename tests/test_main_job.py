@@ -138,7 +138,7 @@ def test_a_click_in_the_page_is_answered_with_a_plot(agent: Agent) -> None:
     expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
     from ui_browser import CHROMIUM, LEFT_OUT, browser, free_port, window
 
-    from ui.app import launch
+    from ui.server import launch
 
     if CHROMIUM is None:
         pytest.skip(LEFT_OUT)

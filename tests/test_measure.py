@@ -198,9 +198,9 @@ def test_thresholds_keep_the_groups_that_pandas_keeps(
 ) -> None:
     units = LINES[LINES.category == "k1"].groupby("customer").quantity.sum()
     middle = float(units.median())  # a value that groups really have, so that > and >= differ
-    shift = {name: value - 170 + middle for name, value in bounds.items()}
+    shift: dict[str, Any] = {name: value - 170 + middle for name, value in bounds.items()}
     kept = {key: value for key, value in units.items() if passes(value - middle + 170)}
-    found = run(con, Measure(Q.UNITS, D.CUSTOMER, where={D.CATEGORY: ("k1",)}, top=3, **shift))  # type: ignore[arg-type]
+    found = run(con, Measure(Q.UNITS, D.CUSTOMER, where={D.CATEGORY: ("k1",)}, top=3, **shift))
     assert (found.groups if found.rows else 0, found.of) == (len(kept), len(units))
     assert found.total == units.sum()
     assert [row.value for row in found.rows] == sorted(kept.values(), reverse=True)[:3]

@@ -11,7 +11,7 @@ import pytest
 
 from customers.errors import BadInput
 from customers.recommend.plan import Contact, Terms
-from customers.recommend.rules import LeftOut, Rules, may_address, obey, read_rules
+from customers.recommend.rules import LeftOut, RuleName, Rules, may_address, obey, read_rules
 from customers.shop import Shop
 from customers.values import Recommendation
 from tests import corner
@@ -46,10 +46,10 @@ def test_without_rules_the_list_stands() -> None:
 
 
 @pytest.mark.parametrize("action", ["never", "dismissed"])
-def test_what_was_turned_down_is_not_offered_and_the_next_takes_its_place(action: str) -> None:
+def test_what_was_turned_down_is_not_offered_and_the_next_takes_its_place(action: RuleName) -> None:
     found = offered(down={"p1": (action, NOW)})
     assert kept(found) == ["p0", "p2", "p3"]
-    assert found.left_out == (LeftOut("p1", "Product 1", action, at=NOW),)  # type: ignore[arg-type]
+    assert found.left_out == (LeftOut("p1", "Product 1", action, at=NOW),)
 
 
 @pytest.mark.parametrize(

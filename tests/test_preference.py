@@ -145,7 +145,10 @@ def test_smallest_change_is_the_fewest_trips_that_cross():
     rhythm = Rhythm(
         ["1"], ["a"], {}, {"mean_categories": np.ones((1, 1)), "mean_basket": np.ones((1, 1))}, {}
     )
-    score = lambda one: 0.1 * float(one.own["baskets_90"][0, 0])  # noqa: E731
+
+    def score(one: Rhythm) -> float:
+        return 0.1 * float(one.own["baskets_90"][0, 0])
+
     ages = np.arange(12) * 7
 
     def found(held: list[int], history: np.ndarray = ages, base=score):

@@ -50,7 +50,10 @@ def test_a_rule_has_the_figures_that_follow_from_counts():
 def test_a_longer_rule_stays_only_where_it_says_more():
     same = _marks((30, [0, 1, 3]), (30, [0, 3]), (40, [2]))  # 0 tells 3 already: 1 adds nothing
     more = _marks((30, [0, 1, 3]), (30, [0]), (30, [1]), (30, [2]))  # only both together tell 3
-    longer = lambda marks: [r for r in rules_of(frequent(marks, 0.1, 3), len(marks), 1.2, 1.2) if len(r.when) == 2]  # noqa: E731  # fmt: skip
+
+    def longer(marks: np.ndarray) -> list[Rule]:
+        return [r for r in rules_of(frequent(marks, 0.1, 3), len(marks), 1.2, 1.2) if len(r.when) == 2]
+
     assert not any(rule.then == 3 for rule in longer(same))
     assert [rule.when for rule in longer(more) if rule.then == 3] == [(0, 1)]
 

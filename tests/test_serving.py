@@ -223,7 +223,7 @@ def test_an_answer_that_is_not_read_to_its_end_hangs_up(server: ScriptedServer) 
     llm = client(server)
     pieces = iter(llm.stream(ASK, max_tokens=5))
     next(pieces)
-    pieces.close()  # type: ignore[attr-defined]
+    pieces.close()
     assert llm.text(ASK, max_tokens=5)[0] == "Hello."
     gate.set()
 

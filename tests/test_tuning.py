@@ -6,6 +6,7 @@ import json
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def made(*rows: dict[str, object]) -> list[Example]:
     return examples(rows, corner.shop(), _planner(), linker)
 
 
-def labelled() -> list[dict[str, object]]:
+def labelled() -> list[dict[str, Any]]:
     files = sorted(Path(str(resources.files("prompts"))).glob("tuning/*.jsonl"))
     return [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
 
@@ -65,7 +66,7 @@ def test_a_call_that_takes_what_another_finds_says_so_last():
 def test_every_label_is_a_call_that_exists():
     known = {"measure": {"quantity", "by"}, "profile": {"about"}}
     for row in labelled():
-        for call in row["calls"]:  # type: ignore[union-attr]
+        for call in row["calls"]:
             assert call["tool"] in {*TOOLS, *PSEUDO}, row
             options = {name for name in call if name not in ("tool", "category", "from")}
             assert options == known.get(call["tool"], set()), row

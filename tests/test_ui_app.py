@@ -12,8 +12,9 @@ from ui_browser import free_port
 from ui_fakes import FakeAgent
 
 from customers.errors import BadInput
-from ui.app import launch, make_app
+from ui.app import make_app
 from ui.errors import BadAddress, PortBusy
+from ui.server import launch
 
 
 def test_a_busy_port_is_said_in_one_line() -> None:

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from ui_browser import CHROMIUM, LEFT_OUT, browser, free_port, window
 from ui_fakes import HOSTILE, FakeAgent
 
-from ui.app import launch
+from ui.server import launch
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason=LEFT_OUT)]
 

@@ -170,7 +170,10 @@ def _outlook(outlook: Outlook | None, currency: str, language: str) -> str:
     """Next order, leaving and money, said as the estimates that they are; "" where there are none."""
     if outlook is None:
         return ""
-    whole = lambda amount: f"{currency}{amount:,.0f}"  # noqa: E731  (cents would feign certainty)
+
+    def whole(amount: float) -> str:  # cents would feign certainty
+        return f"{currency}{amount:,.0f}"
+
     low, high = whole(outlook.value_low), whole(outlook.value_high)
     told = figures(
         [

@@ -144,13 +144,16 @@ def chances(spread: Sequence[ChanceSpread], language: str) -> go.Figure:
     the customer in the middle as a dot."""
     rows = list(reversed(spread))
     places = list(range(len(rows)))
-    line = lambda low, high, width, colour: go.Scatter(  # noqa: E731
-        x=[x for one in rows for x in (one.quantiles[low], one.quantiles[high], None)],
-        y=[y for place in places for y in (place, place, None)],
-        mode="lines",
-        line={"color": colour, "width": width},
-        hoverinfo="skip",
-    )
+
+    def line(low: int, high: int, width: int, colour: str) -> go.Scatter:
+        return go.Scatter(
+            x=[x for one in rows for x in (one.quantiles[low], one.quantiles[high], None)],
+            y=[y for place in places for y in (place, place, None)],
+            mode="lines",
+            line={"color": colour, "width": width},
+            hoverinfo="skip",
+        )
+
     dots = go.Scatter(
         x=[one.quantiles[2] for one in rows],
         y=places,

@@ -51,7 +51,7 @@ def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
     try:
         with safe_open(str(path), framework="pt") as opened:
             about = json.loads((opened.metadata() or {})["about"])
-            return {name: opened.get_tensor(name) for name in opened.keys()}, about  # noqa: SIM118
+            return {name: opened.get_tensor(name) for name in list(opened.keys())}, about
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise BadInput(f"{path}: no readable weights; remove the folder and train again") from error
 

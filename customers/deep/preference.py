@@ -157,7 +157,9 @@ def stacked(
     another; all (rows, categories)."""
     from sklearn.linear_model import LogisticRegression
 
-    pair = lambda a, b: np.column_stack([_odds(a).ravel(), _odds(b).ravel()])  # noqa: E731
+    def pair(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack([_odds(a).ravel(), _odds(b).ravel()])
+
     fitted = LogisticRegression(C=1e4).fit(pair(plain, deep), truth.ravel())
     return fitted.predict_proba(pair(plain_then, deep_then))[:, 1].reshape(plain_then.shape)
 

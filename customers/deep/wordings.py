@@ -173,7 +173,9 @@ def _pools(bank: Sequence[str], chance: np.random.Generator) -> list[list[str]]:
 def _worded(
     task: Task, language: str, pools: dict, label: int, part: int, chance: np.random.Generator
 ) -> str:
-    one = lambda options: options[int(chance.integers(len(options)))]  # noqa: E731
+    def one(options: Sequence[str]) -> str:
+        return options[int(chance.integers(len(options)))]
+
     text = one(pools[label][part])
     if task == "reviews":
         and_, but = ("。", "，但是") if language == "zh" else (". ", ", but ")

@@ -87,4 +87,4 @@ def known_by(table: ir.Table, as_of: date) -> ir.Table:
 
 def decayed(age: ir.Value, half_life: float) -> ir.NumericValue:
     """Weight 0.5 ** (age / half_life): 1 today, a half after one half-life (days)."""
-    return ibis.literal(0.5) ** (age.cast("float64") / half_life)  # type: ignore[operator]
+    return ibis.literal(0.5) ** (age.cast("float64") / half_life)

@@ -102,7 +102,8 @@ def _links(both: sparse.csr_matrix, single: Ints, cases: int) -> Links:
 def _pairs(both: sparse.csr_matrix) -> tuple[Ints, Ints, Ints]:
     found = both.tocoo()
     keep = (found.row != found.col) & (found.data > 0)
-    return tuple(np.asarray(part[keep], np.int64) for part in (found.row, found.col, found.data))  # type: ignore[return-value]
+    first, second, support = (np.asarray(part[keep], np.int64) for part in (found.row, found.col, found.data))
+    return first, second, support
 
 
 def _column_sums(matrix: Any) -> Ints:

@@ -93,7 +93,10 @@ def _next(graph: KnowledgeGraph, one: str, other: str) -> list[v.Evidence]:
 def _common(graph: KnowledgeGraph, kind: str, one: str, other: str) -> list[v.Evidence]:
     """Segments or needs that lead to both, those first whose weaker lift is the highest."""
     first, second = graph.into(one, kind), graph.into(other, kind)
-    least = lambda node: min(first[node]["lift"], second[node]["lift"])  # noqa: E731
+
+    def least(node: str) -> float:
+        return min(first[node]["lift"], second[node]["lift"])
+
     found = []
     for node in sorted(first.keys() & second.keys(), key=lambda node: (-least(node), node))[:_SHOWN]:
         figures = {"lift_first": first[node]["lift"], "lift_second": second[node]["lift"]}

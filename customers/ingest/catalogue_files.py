@@ -9,7 +9,7 @@ from customers.ingest.cleaning import DROPPED, NOTED, Report, Rule, clean, dupli
 from customers.ingest.event_files import Counts, shown
 from customers.ingest.headers import PRODUCT_FIELDS
 from customers.ingest.mapping import FileMapping
-from customers.ingest.reading import Raw
+from customers.ingest.raw import Raw
 from customers.ingest.values import complete, fields
 from customers.stores.events import Column, EventStore, Table
 

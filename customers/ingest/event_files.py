@@ -19,7 +19,7 @@ from customers.ingest.cleaning import REPEATED, REPEATED_REASON, Report, Rule, w
 from customers.ingest.headers import PRODUCT_FIELDS
 from customers.ingest.looking import Look, hashed, look
 from customers.ingest.mapping import FileMapping
-from customers.ingest.reading import Raw
+from customers.ingest.raw import Raw
 from customers.ingest.sifting import Sifted, report_on, sift
 from customers.ingest.values import (
     DETAILS,

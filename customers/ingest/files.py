@@ -22,7 +22,7 @@ from customers.ingest.cleaning import DROPPED, NOTED, Report, add_malformed
 from customers.ingest.event_files import Counts, EventFile
 from customers.ingest.loads import Given
 from customers.ingest.mapping import FileMapping, Mapping
-from customers.ingest.reading import Raw
+from customers.ingest.raw import Raw, read_file
 from customers.ingest.screening import screen
 from customers.ports import Progress
 from customers.stores import events
@@ -154,7 +154,7 @@ class _Ingest:
         """Read a file whole; one that cannot be is noted and left out."""
         self._stage(f"Reading {file.path.name}")
         try:
-            raw = reading.read(self.store, file.path, self.scratch, file.entry.used())
+            raw = read_file(self.store, file.path, self.scratch, file.entry.used())
         except BadInput as error:
             unreadable.append(str(error))
             return None

@@ -24,7 +24,7 @@ class Highest:
 
     def __init__(self, column: str | None, mark: Mapping[str, str] | None) -> None:
         self.column = column
-        self._value = _value(mark) if column is not None and mark is not None else None
+        self._value: Any = _value(mark) if column is not None and mark is not None else None
 
     def start(self) -> tuple[str, Any] | None:
         """Return (column, value) from which on to read; None reads everything."""
@@ -41,7 +41,7 @@ class Highest:
                 continue
             if _ahead(value):
                 continue
-            if self._value is None or (_comparable(value, self._value) and value > self._value):  # pyright: ignore[reportOperatorIssue]
+            if self._value is None or (_comparable(value, self._value) and value > self._value):
                 self._value = value
 
     def mark(self) -> dict[str, str] | None:

@@ -34,13 +34,13 @@ _PRINTS = pa.schema({"print": pa.uint64()})
 
 
 @ibis.udf.scalar.builtin(name="hash")
-def hashed(value) -> dt.uint64:  # type: ignore[empty-body]
+def hashed(value) -> dt.UInt64:
     """DuckDB's own 64-bit hash; only ever compared within one run."""
     ...
 
 
 @ibis.udf.scalar.builtin(name="hash")
-def hashed_moment(customer_id, ts) -> dt.uint64:  # type: ignore[empty-body]
+def hashed_moment(customer_id, ts) -> dt.UInt64:
     """As `hashed`, of who and when."""
     ...
 

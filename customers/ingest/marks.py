@@ -22,7 +22,7 @@ _LOOK = VISIT[:3]
 
 
 @ibis.udf.agg.builtin(name="mad")
-def _mad(value: float) -> float:  # type: ignore[empty-body]
+def _mad(value: float) -> float:
     """The median of the distances to the median."""
     ...
 

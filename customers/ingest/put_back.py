@@ -15,13 +15,14 @@ from pathlib import Path
 import ibis
 
 from customers.errors import BadInput
-from customers.ingest import event_files, loads, reading, refresh
+from customers.ingest import event_files, loads, refresh
 from customers.ingest.catalogue_files import add_mentioned
 from customers.ingest.cleaning import Report
 from customers.ingest.event_files import EventFile
 from customers.ingest.kept_aside import nothing
 from customers.ingest.load_mappings import remembered
 from customers.ingest.mapping import FileMapping, Mapping
+from customers.ingest.raw import read_file
 from customers.ingest.screening import RULE as ROBOT
 from customers.schema import EVENTS
 from customers.stores import events
@@ -157,7 +158,7 @@ def _read(
         f"TO '{str(path).replace(chr(39), chr(39) * 2)}' (FORMAT parquet)",
         {"source": source, "rule": rule},
     )
-    raw = reading.read(store, path, scratch, entry.used())
+    raw = read_file(store, path, scratch, entry.used())
     return event_files.prepare(store, source, raw, entry, mapping.timezone)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from customers.ingest.cleaning import DROPPED, NOTED, REPAIRED, REPEATED
+from customers.ingest.cleaning import DROPPED, NOTED, REPAIRED, REPEATED, Finding
 from customers.stores.events import EventStore, open_store
 
 _WORDS = {
@@ -58,17 +58,8 @@ class SourceRow:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleRow:
+class RuleRow(Finding):
     """One rule that rows broke. `share` (0..1) is of the source's rows read; `examples` JSON text."""
-
-    source: str
-    rule: str
-    reason_en: str
-    reason_zh: str
-    action: str
-    rows: int
-    of_rows: int
-    examples: str
 
     @property
     def share(self) -> float:

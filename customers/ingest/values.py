@@ -16,7 +16,7 @@ import ibis.expr.datatypes as dt
 from customers.ingest import file_rules, parsing
 from customers.ingest.clock import to_local
 from customers.ingest.mapping import FileMapping
-from customers.ingest.reading import Raw
+from customers.ingest.raw import Raw
 from customers.schema import EVENTS, EventKind
 from customers.stores.events import Column, EventStore, Table
 
@@ -30,13 +30,13 @@ _PRINT_LENGTH = 20  # hexadecimal digits: 80 bits, one clash in 10^8 shops of 15
 
 @ibis.udf.scalar.builtin(name="hash")
 def _hash(kind, customer_id, ts, product_id, quantity, amount, discount, basket_id, store_id,
-          campaign_id, rating, text) -> dt.uint64:  # type: ignore[empty-body]  # fmt: skip
+          campaign_id, rating, text) -> dt.UInt64:  # fmt: skip
     """A 64-bit hash of the values; only ever compared within one run."""
     ...
 
 
 @ibis.udf.scalar.builtin(name="hash")
-def _hash_of_id(kind, event_id) -> dt.uint64:  # type: ignore[empty-body]
+def _hash_of_id(kind, event_id) -> dt.UInt64:
     """As `_hash`, of an event's own id."""
     ...
 

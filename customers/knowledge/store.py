@@ -93,8 +93,8 @@ class KnowledgeStore:
     def sources(self) -> list[tuple[str, int, int, int, int]]:
         """Return (file, inquiries, of these labelled, templates, policies) of what was loaded."""
         return [
-            (str(source), *map(int, counts))  # type: ignore[misc]
-            for source, *counts in self._file.rows(
+            (str(source), int(inquiries), int(labelled), int(templates), int(policies))
+            for source, inquiries, labelled, templates, policies in self._file.rows(
                 "SELECT source, sum(i), sum(l), sum(t), sum(p) FROM ("
                 "SELECT source, 1 i, label <> '' l, 0 t, 0 p FROM inquiries UNION ALL "
                 "SELECT source, 0, 0, 1, 0 FROM templates UNION ALL SELECT source, 0, 0, 0, 1 FROM policies)"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import cohen_kappa_score, confusion_matrix
 
-from customers.labels.values import Annotation, Labeller, LabelTask
+from customers.labels.values import Annotation, Labeller, LabellerKind, LabelTask
 
 DRAWS = 2000
 FEW = 30
@@ -77,13 +77,13 @@ def report(
     task: LabelTask,
     sample: int,
     annotations: Sequence[Annotation],
-    failures: Mapping[tuple[str, str], int] | None = None,
+    failures: Mapping[tuple[LabellerKind, str], int] | None = None,
 ) -> Report:
     """Return who labelled how much, and the agreement of every two labellers that share units."""
     failures = failures or {}
     known = [a for a in annotations if a.label in task.keys]
-    given: dict[tuple[str, str], dict[str, str]] = {key: {} for key in failures}
-    who = {key: Labeller(*key) for key in failures}  # pyright: ignore[reportArgumentType]
+    given: dict[tuple[LabellerKind, str], dict[str, str]] = {key: {} for key in failures}
+    who = {key: Labeller(*key) for key in failures}
     for a in known:
         key = (a.labeller.kind, a.labeller.name)
         who[key] = a.labeller

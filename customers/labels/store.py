@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from customers.errors import BadInput, Unknown
-from customers.labels.values import Annotation, Labeller, Unit
+from customers.labels.values import Annotation, Labeller, LabellerKind, Unit
 from customers.stores.notes import clean
 from customers.stores.sqlite import SqliteFile
 
@@ -98,7 +98,7 @@ class LabelStore:
         )
         return [_annotation(row) for row in rows]
 
-    def failures(self, task: str) -> dict[tuple[str, str], int]:
+    def failures(self, task: str) -> dict[tuple[LabellerKind, str], int]:
         """Return how many answers of each labeller (kind, name) could not be read."""
         rows = self._file.rows(
             "SELECT kind, name, count(*) FROM failures WHERE task = ? GROUP BY kind, name", [task]

@@ -81,7 +81,10 @@ def write_summaries(work: Workspace, data: Behaviours) -> None:
 def write_preferences(work: Workspace, data: Behaviours, step) -> None:
     """Held-out quality, then the served models: fitted on everything, predicting from the last day."""
     done = iter(range(1, 10))
-    tell = lambda: step(next(done), 8)  # noqa: E731
+
+    def tell() -> None:
+        step(next(done), 8)
+
     scored = hold_out(data, tell)
     categories = served_categories(data.categories, data.last_day)
     model = train(data, data.last_day, categories, tell) if categories else None

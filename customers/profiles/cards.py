@@ -78,7 +78,7 @@ class Cards:
 
     def segment_map(self) -> list[tuple[str, str, float, float]]:
         """(customer, segment, x, y) of every customer."""
-        return self._reader.rows(  # type: ignore[return-value]
+        return self._reader.rows(
             "SELECT customer_id, segment_id, x, y FROM customer_map JOIN customer_segments USING (customer_id)"
             " ORDER BY customer_id"
         )

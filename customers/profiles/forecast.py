@@ -132,7 +132,10 @@ def write_predictions(work: Workspace, data: Behaviours) -> None:
 
 def _columns(found: Ahead) -> dict[str, list | Floats]:
     days = np.column_stack([np.floor(found.order_days[:, :2]), np.ceil(found.order_days[:, 2])])
-    day = lambda n: found.as_of + timedelta(days=int(n)) if n <= ORDER_DAYS else None  # noqa: E731
+
+    def day(n: float) -> date | None:
+        return found.as_of + timedelta(days=int(n)) if n <= ORDER_DAYS else None
+
     return {
         "customer_id": found.customers,
         "as_of": [found.as_of] * len(found.customers),

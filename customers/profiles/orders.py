@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import ibis.expr.types as ir
 import numpy as np
@@ -81,7 +82,10 @@ class Orders:
         """The columns of `FEATURES`, shape (rows, F); what is not known is NaN."""
         past, rows, today = self.until(as_of), self.known(as_of), day_number(as_of)
         age = (today - past.day).astype(np.float64)
-        totals = lambda weight: np.bincount(past.who, weight, len(self.customers))[rows]  # noqa: E731
+
+        def totals(weight: Floats) -> NDArray[Any]:
+            return np.bincount(past.who, weight, len(self.customers))[rows]
+
         newest = np.r_[past.who[1:] != past.who[:-1], True] if len(past.who) else np.zeros(0, dtype=bool)
         oldest = np.r_[True, past.who[1:] != past.who[:-1]] if len(past.who) else newest
         since, tenure = age[newest], age[oldest]

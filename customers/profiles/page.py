@@ -203,7 +203,10 @@ def _outlook(doc: dict[str, Any], language: str) -> str:
 def _table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     if not rows:
         return ""
-    cell = lambda tag, i, text: f"<{tag}{' class=n' if i else ''}>{_safe(text)}</{tag}>"  # noqa: E731
+
+    def cell(tag: str, i: int, text: str) -> str:
+        return f"<{tag}{' class=n' if i else ''}>{_safe(text)}</{tag}>"
+
     lines = ["".join(cell("th", i, text) for i, text in enumerate(head))]
     lines += ["".join(cell("td", i, text) for i, text in enumerate(row)) for row in rows]
     return f"<h2>{title}</h2><table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"

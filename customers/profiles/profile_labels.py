@@ -260,8 +260,7 @@ def _named(
     columns = {"customer_id": customers, "value": values, "confidence": confidence}
     for name, column in columns.items():
         made[name] = column.to_numpy() if isinstance(column, pd.Series) else column
-    figure = lambda x: f"{x:.4g}" if isinstance(x, float) else str(x)  # noqa: E731
-    made["value"] = [figure(x) for x in made["value"].tolist()]
+    made["value"] = [f"{x:.4g}" if isinstance(x, float) else str(x) for x in made["value"].tolist()]
     return made.assign(kind=kind, source=source)
 
 

@@ -54,7 +54,7 @@ class Rule:
 
     def holders(self, interests: Marks) -> Marks:
         """Who has all of its interests, shape (customers,)."""
-        return np.all(interests[:, [*self.when, self.then]], axis=1)  # pyright: ignore[reportReturnType]
+        return np.all(interests[:, [*self.when, self.then]], axis=1)
 
 
 class InterestRules(TransformerMixin, BaseEstimator):

@@ -29,7 +29,7 @@ def describe(
 
     spend, baskets: customers x categories. totals: (customers, 3) spend, baskets, recency days.
     `top` are the categories of at least 0.2 % of all spend whose share in the segment's spend
-    exceeds their share in everybody's the most; each bought by a tenth of the segment at least.
+    exceeds their share in everybody's the most, by a fifth at least; each bought by a tenth of the segment at least.
     """
     whole = _column_sums(spend)
     everybody = whole / whole.sum()
@@ -68,7 +68,7 @@ def _tops(
     share = own / max(own.sum(), 1e-9)
     lift = np.divide(share, everybody, out=np.ones_like(share), where=everybody > 0)
     buyers = baskets.getnnz(axis=0) / baskets.shape[0]  # type: ignore[index]
-    usable = (everybody >= _SUPPORT) & (buyers >= 0.1)
+    usable = (everybody >= _SUPPORT) & (buyers >= 0.1) & (lift >= _DEFINING)
     # What sets a segment apart: much more than others, and enough to matter.
     order = np.argsort(-np.where(usable, lift, -1.0), kind="stable")[:_TOP]
     trips = _column_sums(baskets)

@@ -61,7 +61,7 @@ def chances(reader: Reader, most: int = 15) -> list[ChanceSpread]:
         " GROUP BY category ORDER BY avg(probability) DESC, category LIMIT ?",
         [most],
     )
-    return [ChanceSpread(Name(en, zh), tuple(cuts)) for en, zh, cuts in rows]  # pyright: ignore[reportArgumentType]
+    return [ChanceSpread(Name(en, zh), tuple(cuts)) for en, zh, cuts in rows]
 
 
 def reliability(version: Path) -> Reliability | None:

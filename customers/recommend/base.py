@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 from scipy import sparse
@@ -19,7 +19,7 @@ class Recommender(ABC):
     A score of 0 means that the recommender knows no reason for the product.
     """
 
-    name: ClassVar[str]
+    name: str
 
     @abstractmethod
     def fit(self, history: History) -> Self:

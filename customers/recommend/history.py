@@ -105,11 +105,16 @@ class History:
         return self._rows(rows, group[self.product], catalogue, self.cut)
 
     def _rows(self, rows: Ints, product: Ints, catalogue: Catalogue, cut: int) -> History:
-        beside = [
-            None if column is None else column[rows] for column in (self.store, self.amount, self.reduced)
-        ]
         kept = (self.customer[rows], product[rows], self.day[rows], self.basket[rows])
-        return History(self.customers, catalogue, *kept, cut, *beside)  # pyright: ignore[reportArgumentType]
+        return History(
+            self.customers,
+            catalogue,
+            *kept,
+            cut,
+            store=None if self.store is None else self.store[rows],
+            amount=None if self.amount is None else self.amount[rows],
+            reduced=None if self.reduced is None else self.reduced[rows],
+        )
 
     def bought(self, first: int, last: int) -> sparse.csr_matrix:
         """Who bought what from day `first` to `last`: 0/1, shape (customers, products)."""

@@ -142,14 +142,14 @@ def tree_chance(seed: int = 0) -> Any:
     return HistGradientBoostingClassifier(
         max_iter=60, learning_rate=0.06, max_leaf_nodes=8, min_samples_leaf=40, l2_regularization=5.0,
         early_stopping=cast(Any, False), random_state=seed,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def tree_value(seed: int = 0) -> Any:
     return HistGradientBoostingRegressor(
         max_iter=60, learning_rate=0.06, max_leaf_nodes=8, min_samples_leaf=40, l2_regularization=5.0,
         early_stopping=cast(Any, False), random_state=seed,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 Maker = Callable[[], Any]

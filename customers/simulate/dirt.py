@@ -73,7 +73,7 @@ def spoil(
 
 def _spoil(rows: Frame, kind: str, at: np.ndarray, file_format: str, rng: np.random.Generator) -> None:
     def put(column: str, values: object) -> None:
-        rows.iloc[at, rows.columns.get_indexer([column])[0]] = values  # type: ignore[call-overload]
+        rows.iloc[at, rows.columns.get_indexer([column])[0]] = values
 
     if not len(at):
         return

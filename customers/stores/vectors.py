@@ -76,7 +76,7 @@ class VectorStore:
                 made.add(
                     ids=list(keys[part]),
                     embeddings=np.ascontiguousarray(vectors[part], dtype=np.float32),
-                    metadatas=[dict(row) for row in metadata[part]],  # type: ignore[arg-type]
+                    metadatas=[dict(row) for row in metadata[part]],
                 )
                 if progress is not None:
                     progress(min(start + batch, len(keys)), len(keys))
@@ -106,7 +106,7 @@ class VectorStore:
             found = self._open(collection).query(
                 query_embeddings=[vector], n_results=n, where=where, include=["distances", "metadatas"]
             )
-        rows = zip(found["ids"][0], found["distances"][0], found["metadatas"][0], strict=True)  # type: ignore[index]
+        rows = zip(found["ids"][0], found["distances"][0], found["metadatas"][0], strict=True)
         return [Neighbour(key, 1.0 - float(distance), meta or {}) for key, distance, meta in rows]
 
     def count(self, collection: str) -> int:

@@ -13,6 +13,7 @@ the need (`precision`) and of the need's categories that are found (`recall`). r
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,10 @@ def _searches(
         about.sort_values(by="n").set_index("word")["type"].to_dict()
     )  # the last of a word, the most, stays
     asked = [(word, home[kind]) for word, kind in most.items() if word in ranked]
-    share = lambda hits: sum(hits) / max(len(asked), 1)  # noqa: E731
+
+    def share(hits: Iterable[float]) -> float:
+        return sum(hits) / max(len(asked), 1)
+
     return {
         "model": "search -> category (knowledge graph)",
         "words": len(asked),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,10 @@ def _back_test(forecast: Forecast, cut: date, peer: bool) -> Iterator[Row]:
     if peer and (found := _peer(now)):
         fitted["BG/NBD, Gamma-Gamma (PyMC-Marketing)"] = found
     told = {"part": PART, "cut": cut.isoformat(), "rows": len(rest)}
-    column = lambda name: now.columns[:, FEATURES.index(name)]  # noqa: E731
+
+    def column(name: str) -> Floats:
+        return now.columns[:, FEATURES.index(name)]
+
     median = np.clip(np.nan_to_num(column("gap_median"), nan=ORDER_DAYS / 3), 1, ORDER_DAYS + 1)
     yield told | {"task": "next order", "model": "usual gap"} | _point(came, median)
     yield (
@@ -164,7 +167,10 @@ def _peer(now: Known) -> dict[str, Floats] | None:
     frame["customer_id"] = np.arange(len(frame))
     buying, again = clv.BetaGeoModel(), frame[(frame.frequency > 0) & (frame.monetary_value > 0)]
     buying.fit(data=frame, method="map", progressbar=False)
-    mean: Callable[..., Floats] = lambda found: np.asarray(found.mean(("chain", "draw")))  # noqa: E731
+
+    def mean(found: Any) -> Floats:
+        return np.asarray(found.mean(("chain", "draw")))
+
     worth = clv.GammaGammaModel()
     worth.fit(data=again, method="map", progressbar=False)
     orders = mean(buying.expected_purchases(data=frame, future_t=VALUE_DAYS))
@@ -246,8 +252,13 @@ def planted(shop: Path, truth: Path) -> list[Row]:
     told = {"part": PART, "cut": cut.isoformat(), "rows": int(keep.sum()), "true_share": float(left.mean())}
     visits = lives.visits_per_day.to_numpy()
     days_since = now.columns[:, FEATURES.index("days_since")]
-    tied = lambda found: float(spearmanr(found[keep], visits).statistic)  # noqa: E731
-    area = lambda found: float(roc_auc_score(left, found[keep]))  # noqa: E731
+
+    def tied(found: Floats) -> float:
+        return float(spearmanr(found[keep], visits).statistic)
+
+    def area(found: Floats) -> float:
+        return float(roc_auc_score(left, found[keep]))
+
     return [
         told | {"task": "planted rate", "model": "orders a day so far", "spearman": tied(plain)},
         told | {"task": "planted rate", "model": "BG/NBD (ours)", "spearman": tied(rate)},

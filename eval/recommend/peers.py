@@ -27,7 +27,7 @@ class Implicit(Recommender):
     """A model of the library implicit on logarithms of how many baskets had the product."""
 
     def __init__(self, name: str, make: Callable[[], Model]) -> None:
-        self.name = name  # pyright: ignore[reportAttributeAccessIssue]
+        self.name = name
         self.make = make
 
     def fit(self, history: History) -> Self:
