@@ -58,9 +58,8 @@ def _stands_for(item: Item, call: Mapping[str, Any]) -> bool:
         case "last_purchase":
             return tool == "profile" and about in ("visits", "tastes", "next", "everything")
         case "family":
-            return tool in ("recommend", "similar_customers") or (
-                tool == "measure" and call.get("by") == "brand"
-            )
+            about_brands = tool == "measure" and call.get("by") == "brand"
+            return about_brands or tool in ("recommend", "similar_customers", "profile")
         case "visit_days":
             return tool in ("measure", "audience", "segments")
         case _:
@@ -74,7 +73,7 @@ def _says(name: str, subject: Subject) -> bool:
 def _last_purchase(subject: Subject, last: Sequence[Mapping[str, Any]]) -> list[Item]:
     """ "What did she buy last?", and after it "what did she pay for it?"; a period ("last month") asks for a figure."""
     again = bool(last) and last[-1]["tool"] == "last_purchase" and not subject.links.customers
-    paid = again and cues.quantities(subject.links.text) == ["spend"] and _says("paid_for_it", subject)
+    paid = again and set(cues.quantities(subject.links.text)) <= {"spend"} and _says("paid_for_it", subject)
     if not subject.has("customer") or subject.links.periods or not (paid or _says("last_purchase", subject)):
         return []
     return [{"tool": "last_purchase"}]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent import Agent
+from agent.subject import Subject
 from agent.worded import items
 from tests import corner
 from tests.fakes import ScriptedLLM
@@ -43,6 +44,12 @@ OTHERS = [
 @pytest.mark.parametrize(("question", "calls"), WORDED)
 def test_the_wording_decides(question: str, calls: list[dict[str, object]]):
     assert items(about(question)) == calls
+
+
+def test_what_was_paid_for_it_is_of_the_last_purchase():
+    last = [{"tool": "last_purchase", "args": {"customer": "88"}}]
+    asked = Subject(about("And what did she pay for it altogether?").links, ["88"], [])
+    assert (items(asked, last), items(asked)) == ([LAST], [])
 
 
 @pytest.mark.parametrize("question", OTHERS)
