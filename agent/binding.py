@@ -38,7 +38,7 @@ def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
         for call in bound(TOOLS[name], {k: v for k, v in item.items() if k != "tool" and v}, part):
             if call not in calls:
                 calls.append(call)
-    calls = _told_by_campaigns(calls)
+    calls = _without_search(_told_by_campaigns(calls), subject)
     real = [c for c in calls if c.tool not in PSEUDO]
     asked = [c for c in real if not _finds_again(c)]
     return _with_finders((asked or real or calls[:1])[:MAX_CALLS], subject)
@@ -55,6 +55,14 @@ def _told_by_campaigns(calls: list[Call]) -> list[Call]:
         for c, key in zip(calls, counts, strict=True)
     ]
     return [c for n, c in enumerate(told) if c not in told[:n]]
+
+
+def _without_search(calls: list[Call], subject: Subject) -> list[Call]:
+    """Leave out the search for goods beside another call about the very same, where no word asks what there is."""
+    if "search_products" in cues.tools(subject.links.text) or cues.asks_stock(subject.links.text):
+        return calls
+    told = {c.args.get("category") for c in calls if c.tool != "search_products"} - {None}
+    return [c for c in calls if c.tool != "search_products" or c.args.get("category") not in told]
 
 
 def _counts_of_campaign(call: Call) -> str:

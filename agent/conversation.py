@@ -37,7 +37,7 @@ _ORDINAL = ((1, r"\b(?:first|1st|former)\b|第一|前者"), (2, r"\b(?:second|2n
 _SHORT_WORDS, _SHORT_HAN = 7, 14
 _LISTED_EN, _LISTED_ZH = pattern("listed_place_en"), pattern("listed_place_zh")
 _TURNED_DOWN, _OTHER_OFFERS = pattern("turned_down"), pattern("other_offers")
-_OF_THE_SAME = pattern("of_the_same")
+_OF_THE_SAME, _ELIDED = pattern("of_the_same"), pattern("elided_goods")
 _EACH, _AGREES, _DECLINES = pattern("each_of_them"), pattern("agrees"), pattern("declines")
 _PLACES = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": 0,
            "一": 1, "二": 2, "三": 3, "四": 4, "五": 5}  # fmt: skip
@@ -174,8 +174,22 @@ def subject(
             for key in keys:
                 links.add(kind, key)
         categories = list(links.keys("category"))
+    elif _ELIDED.search(links.text) and not links.customers and not any(links.things.values()):
+        for kind, key in _goods_before(memory):
+            links.add(kind, key)
+        categories = list(links.keys("category"))
     derived = [] if categories else list(dict.fromkeys(links.parents.values()))
     return Subject(links, customers, categories, derived, at_hand, described, _asked_about(links, categories))
+
+
+def _goods_before(memory: Memory) -> list[tuple[str, str]]:
+    """The goods that the last answer was of, by kind and key."""
+    args = [call["args"] for call in memory.get("calls") or []]
+    told = [(kind, given) for one in args for kind, given in {**one, **(one.get("filters") or {})}.items()]
+    return [
+        (kind, key) for kind, given in told if kind in _SAME_SIDE
+        for key in ([given] if isinstance(given, str) else given or ())
+    ]  # fmt: skip
 
 
 _SENTENCE = re.compile(r"[.!?。！？]\s*(?=[^\s.!?。！？])")
@@ -194,7 +208,9 @@ def _asked_about(links: Links, categories: Sequence[str]) -> list[str]:
     return asked if len(asked) < len(categories) else []
 
 
-_OF_ONE = frozenset({"profile", "recommend", "explain_preference", "similar_customers", "notes"})
+_OF_ONE = frozenset(
+    {"profile", "recommend", "explain_preference", "similar_customers", "notes", "last_purchase"}
+)
 
 
 def _spoken_of(links: Links, memory: Memory) -> str | None:
@@ -204,7 +220,7 @@ def _spoken_of(links: Links, memory: Memory) -> str | None:
     if (
         not goes_on
         or cues.is_shop_wide(text)
-        or not cues.tools(text) & _OF_ONE
+        or not (cues.tools(text) | cues.worded(text)) & _OF_ONE
         or links.things.get("campaign")
     ):
         return None
@@ -377,10 +393,11 @@ def remembered(question: str, language: Language, asked: Subject, traces: Sequen
             told = offered.setdefault(str(trace.args["customer"]), [])
             told += [p for p in trace.result.found.get("product", ()) if p not in told]
     named = [str(c.args["customer"]) for c in calls if isinstance(c.args.get("customer"), str)]
+    new = any(c.tool == "newcomer" for c in calls)  # who is spoken of now was never here before
     return Memory(
         question=question,
         language=language,
-        customers=(asked.customers or named or list(memory.get("customers", [])))[-3:],
+        customers=[] if new else (asked.customers or named or list(memory.get("customers", [])))[-3:],
         things=things or memory.get("things", {}),
         found=found or memory.get("found", {}),
         calls=[{"tool": c.tool, "args": c.args} for c in calls] or memory.get("calls", []),

@@ -24,6 +24,7 @@ _DIFFERENCE = pattern("difference")
 _EVER, _WHICH = pattern("ever_bought"), pattern("which_thing")
 _THEY, _ONE = pattern("each_of_them"), pattern("one_person")
 _AMENDS, _STOCK, _COUNTS_GOODS = pattern("amends"), pattern("asks_stock"), pattern("counts_goods")
+_WORDED, _STILL_THERE = patterns("worded"), pattern("still_there")
 _COMPLAINT, _GROWTH, _SHOP_WIDE = pattern("complaint"), pattern("growth"), pattern("shop_wide")
 
 
@@ -60,6 +61,11 @@ def tools(text: str) -> set[str]:
         return found
     ranks = _RANKING.search(text) or quantities(_SUPERLATIVE.sub(" ", text))
     return found | {"measure"} if ranks or not found else found
+
+
+def worded(text: str) -> set[str]:
+    """Return the tools that the wording alone asks for, where what they need is named (see `agent.worded`)."""
+    return {name for name in ("last_purchase", "family") if _WORDED[name].search(text)}
 
 
 def quantities(text: str) -> list[str]:
@@ -165,6 +171,11 @@ def is_thing(text: str, term: str) -> bool:
 def asks_ever(text: str) -> bool:
     """Whether a text asks if something was ever bought."""
     return bool(_EVER.search(text))
+
+
+def asks_still_there(text: str) -> bool:
+    """Whether a text asks if somebody is lost, or still a customer."""
+    return bool(_STILL_THERE.search(text))
 
 
 def asks_which(text: str) -> bool:

@@ -25,7 +25,8 @@ from agent.subject import Call, Described, Found, Subject
 from tools import TOOLS
 
 _FORMS = {tuple(name.split("/")): form for name, form in patterns("described").items()}
-_ASKS_WHOM = pattern("asks_whom")
+_ASKS_WHOM, _PRONOUN = pattern("asks_whom"), pattern("pronoun")
+_WHICH = re.compile(r"(?:which|what|who)\b|哪|谁", re.IGNORECASE)
 _BY_VISITS, _BY_REDEMPTIONS = pattern("by_visits"), pattern("by_redemptions")
 _PER_TRIP = re.compile(r"\b(?:per|each|a)\s+(?:trip|visit|basket)\b|每次|每趟|客单价", re.IGNORECASE)
 _SENTENCES = re.compile(r"[.?!](?:\s|$)|[。？！；]")
@@ -56,7 +57,7 @@ def read(
         stands_for = conversation.STANDS_FOR[kind][language == "zh"]
         left = " ".join(rest.replace(phrase, f" {stands_for} ", 1).split())
         alone = not re.search(r"\w", left.replace(stands_for, ""))
-        if not alone and _asks_about(kind, tool, left, stands_for):
+        if not alone and _asks_about(kind, tool, left, stands_for, phrase):
             found[kind] = (tool, phrase)
             rest = left
     if not found:
@@ -107,7 +108,7 @@ def _end(text: str, end: int, linker: Linker) -> int:
     return end
 
 
-def _asks_about(kind: str, finder: str, rest: str, stands_for: str) -> bool:
+def _asks_about(kind: str, finder: str, rest: str, stands_for: str, phrase: str) -> bool:
     """Whether the rest of a question speaks for a tool that takes a thing of this kind. Where it asks who
     the described ones are, it must ask for more than the finder itself tells; what another sentence asks for is
     not asked about them."""
@@ -115,7 +116,13 @@ def _asks_about(kind: str, finder: str, rest: str, stands_for: str) -> bool:
     whom = re.compile(f"(?:{asks})\\s*{they}|{they}\\s*(?:{asks})", re.IGNORECASE)
     own = next((part for part in _SENTENCES.split(rest) if stands_for in part), rest)
     open_ = whom.sub(" ", own)
-    for name in cues.tools(open_):
+    speaks = cues.tools(open_) | cues.worded(open_)
+    whose = open_ != own or _WHICH.match(phrase)
+    if whose and "bought_with" in speaks and not _PRONOUN.search(open_):
+        speaks.discard(
+            "recommend"
+        )  # "which customers buy most of it, and what else is in the basket": not for them
+    for name in speaks:
         kinds = {schema.get("x-entity") for schema in TOOLS[name].parameters.values()}
         asked = open_ == own or name != finder
         if asked and (kind in kinds or ("all" in kinds and cues.quantities(open_))):

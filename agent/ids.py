@@ -51,6 +51,7 @@ _PERSON = re.compile(
     re.IGNORECASE)  # fmt: skip
 # What stands behind a person's number wherever it is ("2208多大岁数", "系统老说17喜欢奶酪").
 _SURELY_PERSON_NEXT = re.compile(
+    r"['’]s\s+(?:own\s+)?[a-z]|"
     r"\s*号?(?:多大|几岁|怎么|为[何啥什]|凭[啥什]|到底|家庭|家里|口味|的?(?:年龄|年纪|收入|偏好|习惯|备注|画像|档案)|喜欢|爱[买吃喝]|老是|总是|总买|平时|有没有|会不会|是不是|大概(?:几岁|多大|什么年)|住|结婚|(?:买|爱).{0,8}(?:可能|概率|几率))"
 )
 _LISTED = re.compile(r"[A-Za-z]{0,4}[-_]?\d[\w-]*", re.ASCII)

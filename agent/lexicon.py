@@ -19,6 +19,7 @@ import numpy as np
 from agent.prompts import word_list
 from customers.ports import TextEncoder
 from customers.shop import Shop
+from customers.values import Name
 
 WHOLE, SYNONYM, PART, HEAD = 3, 2, 1, 0
 KINDS = ("category", "department", "brand", "segment", "attribute_value", "type")
@@ -101,6 +102,18 @@ ORDINARY = frozenset(word_list("words_en")) | frozenset(stem(w) for w in word_li
 """The ordinary words of English questions, as written and stemmed."""
 
 
+def _parts(name: Name) -> tuple[list[str], list[str]]:
+    """The parts of a joined name in both languages; the English ones as phrases."""
+    english = [phrase(_PREPOSITION.split(part)[0]) for part in _SPLIT_EN.split(name.en.lower()) if part]
+    return english, [part for part in _SPLIT_ZH.split(name.zh) if part]
+
+
+def _all_end(parts: Sequence[str], words: Iterable[str]) -> bool:
+    """Whether every part is one of the words, or ends in it as a word of its own."""
+    ends = tuple(word for word in words if word.startswith(" ") or _HAN.search(word))
+    return bool(parts) and all(part in words or part.endswith(ends) for part in parts)
+
+
 class Lexicon:
     """Names and synonyms of one shop in both languages, with spelling and meaning as a fallback."""
 
@@ -119,6 +132,7 @@ class Lexicon:
             self._put(language, word, Named(kind, key), SYNONYM)
             if " and " in word:  # "fruit & vegetables"
                 self._whole[phrase(word.replace(" and ", " "))][Named(kind, key)] = SYNONYM
+        self._widen(shop)
         rows = shop.query("select type, arg_max(category, n) from (select type, category, count(*) n from products "
                           "where type is not null and category is not null group by all) group by type")  # fmt: skip
         self.category_of = {str(t): str(c) for t, c in rows}
@@ -129,6 +143,30 @@ class Lexicon:
         self._words = sorted({p for p in self._english if len(p) > 3})
         self._tokens = sorted({t for p in self._english for t in p.split() if len(t) > 3 and t.isalpha()})
         self._token_set = frozenset(t for p in self._english for t in p.split())
+
+    def _widen(self, shop: Shop) -> None:
+        """A synonym of several categories ("wine": domestic, imported) is a word for a kind of goods: it means those
+        too whose own names say nothing but that they are some of it ("Sparkling wine & other wine")."""
+        groups: dict[tuple[Named, ...], list[str]] = defaultdict(list)
+        for index in (self._english, self._chinese):
+            for form, things in index.items():
+                told = tuple(sorted(t for t, level in things.items() if level == SYNONYM))
+                if (
+                    len(told) > 1
+                    and max(things.values()) == SYNONYM
+                    and {t.kind for t in told} == {"category"}
+                ):
+                    groups[told].append(form)
+        kinds = {key: _parts(shop.name("category", key)) for key in shop.keys("category")} if groups else {}
+        for told, forms in groups.items():
+            words = set(forms) | {f" {form}" for form in forms}
+            more = [key for key, parts in kinds.items() if any(_all_end(each, words) for each in parts)]
+            for form in forms:
+                for index in (self._english, self._chinese):
+                    if form in index:
+                        index[form].update(
+                            {Named("category", k): SYNONYM for k in more if Named("category", k) not in told}
+                        )
 
     def _prefer_categories(self, form: str, things: dict[Named, int]) -> None:
         """Let a category have a name that a type bears too where it is the category's own key, or where

@@ -37,7 +37,7 @@ _KIDS = re.compile(
 )
 _DATED = re.compile(r"(?<!\d)\d{1,2}(?!\d).*(?:[A-Za-z]{3}|月)|[A-Za-z]{3}.*(?<!\d)\d{1,2}(?!\d)")
 _IN_YEAR = re.compile(r"\b(?:in|during|since|until|till|before|after|by|year)\s*$", re.IGNORECASE)
-_YEARS_AWAY, _FEW_ALIKE = 3, 3
+_YEARS_AWAY, _FEW_ALIKE, _SOME_ALIKE = 3, 3, 5
 _ONE_CUSTOMER = re.compile(r"(?:customer|client|shopper|household|member|user)\b", re.IGNORECASE)
 _PRONOUN = pattern("pronoun")
 _SAME_THING = pattern("same_thing")
@@ -255,6 +255,8 @@ class Linker:
             links.modifiers.add("weekend")
         if _SMALL_TALK.search(links.text):
             links.modifiers.add("talk")
+        if cues.asks_still_there(links.text):
+            links.modifiers.add("lost")
         asked = links.text.replace(links.note, " ") if links.note else links.text
         links.pronoun = bool(_PRONOUN.search(asked))
         links.same_thing = bool(_SAME_THING.search(asked))
@@ -265,8 +267,9 @@ class Linker:
         use(free, *match.span)
         kinds = {t.kind for t in match.things}
         if len(match.things) > 1 and kinds != {"attribute_value"}:
-            links.ambiguous.append((match.text, match.things[:5]))
-            if match.level >= SYNONYM and len(match.things) <= _FEW_ALIKE and kinds <= {"category", "type"}:
+            links.ambiguous.append((match.text, match.things[:_SOME_ALIKE]))
+            few = _SOME_ALIKE if match.level == SYNONYM else _FEW_ALIKE
+            if match.level >= SYNONYM and len(match.things) <= few and kinds <= {"category", "type"}:
                 links.alike[match.text] = match.span
             return
         for thing in match.things:

@@ -20,7 +20,7 @@ from agent.route import SURE, Router
 from agent.subject import ENTITIES, MAX_CALLS, PSEUDO, Subject
 from customers.ports import TextEncoder
 from customers.shop import Shop
-from tools import TOOLS
+from tools import PLANNED, TOOLS
 from tools.base import Access, Tool
 
 KIN = 5
@@ -31,7 +31,7 @@ _CLOSE = 0.8
 
 def allowed(subject: Subject) -> list[Tool]:
     """Return the tools that can be called with what is linked."""
-    found = [tool for tool in TOOLS.values() if _possible(tool, subject)]
+    found = [tool for tool in PLANNED.values() if _possible(tool, subject)]
     # Who names one segment does not ask for the list of them.
     return [tool for tool in found if not (tool.name == "segments" and subject.keys("segment"))]
 
@@ -116,7 +116,7 @@ def open_calls(subject: Subject, shop: Shop, failed: str = "") -> dict[str, dict
     """Return every call that a subject allows, by its line, for a planner that was tuned to choose among them;
     what the wording speaks for is left to it. failed: a tool that is out of the question."""
     forms = []
-    for tool in TOOLS.values():
+    for tool in PLANNED.values():
         named, findable = _callable(tool, subject), _takes_found(tool) and _worded(tool, subject)
         if tool.name == failed or not (named or findable):
             continue
@@ -288,7 +288,7 @@ class Planner:
         dimensions = [d for d in TOOLS["measure"].parameters["by"]["enum"] if d != "none"]
         self.system = prompts.fill(
             "plan_system",
-            tools="\n".join(f"- {tool.name}: {tool.describe}" for tool in TOOLS.values()),
+            tools="\n".join(f"- {tool.name}: {tool.describe}" for tool in PLANNED.values()),
             dimensions=", ".join([*dimensions, *shop.keys("attribute")]),
             examples="\n".join(self._example(e) for e in shown),
         )

@@ -8,6 +8,8 @@ from agent.links import Links
 from agent.subject import Call
 from tools import TOOLS
 
+MOST = 3
+"""Of how many of them at most anything but a figure is told."""
 _CHOSEN = frozenset({"audience"})
 """Tools whose answer is acted on for one kind of goods."""
 
@@ -29,11 +31,11 @@ def over_all(calls: list[Call], links: Links) -> list[Call]:
 
 
 def _for_each(call: Call, kind: str, keys: list[str]) -> list[Call]:
-    """A figure of all of them together; any other call once for each."""
+    """A figure of all of them together; any other call once for each of the first few."""
     if "filters" in call.args:
         filters = call.args["filters"]
         others = [key for key in filters.get(kind, ()) if key not in keys]
         return [Call(call.tool, call.args | {"filters": {**filters, kind: [*keys, *others]}})]
     if call.args.get(kind) in keys:
-        return [Call(call.tool, call.args | {kind: key}) for key in keys]
+        return [Call(call.tool, call.args | {kind: key}) for key in keys[:MOST]]
     return [call]

@@ -5,9 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from agent import acting, answer, budget, conversation, cues, endings, lines, policy, prose, unused, verify
+from agent import (
+    acting,
+    answer,
+    budget,
+    conversation,
+    cues,
+    endings,
+    lines,
+    policy,
+    prose,
+    unused,
+    verify,
+    worded,
+)  # fmt: skip
 from agent.chains import bind_plan
 from agent.dictation import find_note
 from agent.errors import Cancelled, LLMError
@@ -69,8 +83,11 @@ class Steps:
             turn.links, turn.subject = read_question(
                 turn.question, self._s.linker, turn.memory, turn.role, turn.customer, turn.language
             )
-            endings.settle(self._s, turn, of_whom=not self._tuned)
-            if not turn.fixed and not turn.subject.described:
+            turn.worded = worded.items(turn.subject, turn.memory.get("calls") or ())
+            if worded.is_newcomer(turn.worded):
+                turn.subject = replace(turn.subject, customers=[])  # "her" is the new customer
+            endings.settle(self._s, turn, of_whom=not self._tuned and not turn.worded)
+            if not turn.fixed and not turn.subject.described and not turn.worded:
                 turn.calls = conversation.follow_up(turn.subject, turn.memory)
 
     def _agreed(self, turn: Turn, agreed: bool) -> None:
@@ -90,7 +107,8 @@ class Steps:
             if not turn.calls:
                 asking = conversation.for_planning(turn.subject)
                 turn.emit(StepEvent(turn.words(both(en="Working out what to look up", zh="正在分析问题"))))
-                turn.calls = over_all(bind_plan(self._raw_plan(turn, asking), asking), turn.links)
+                raw = self._wanted(turn, asking)
+                turn.calls = over_all(bind_plan(raw, asking), turn.links)
             turn.calls = conversation.without_offered(turn.calls, turn.subject, turn.memory)
             turn.calls = budget.with_budget(turn.calls, turn.subject)
             if endings.exceeds_scope(turn):
@@ -99,6 +117,13 @@ class Steps:
                 endings.decide(self._s, turn, turn.leaning)
             else:
                 endings.review(self._s, turn)
+
+    def _wanted(self, turn: Turn, asking: Subject) -> dict[str, Any]:
+        """Return the plan: what the wording alone decides, else the planner's."""
+        if not turn.worded:
+            return self._raw_plan(turn, asking)
+        sure = turn.leaning is None
+        return worded.plan(turn.worded, asking, lambda: self._raw_plan(turn, asking), sure)
 
     def _raw_plan(self, turn: Turn, asking: Subject, failed: Trace | None = None) -> dict[str, Any]:
         """Return a plan that keeps to the turn's grammar; `failed` is a call that is to be replaced."""

@@ -43,6 +43,8 @@ class Turn:
     language: Language = "en"
     links: Links = field(default_factory=lambda: Links(""))
     subject: Subject = field(default_factory=lambda: Subject(Links(""), [], []))
+    worded: list[dict[str, Any]] = field(default_factory=list)
+    """The calls that the wording alone asks for (see `agent.worded`)."""
     calls: list[Call] = field(default_factory=list)
     confirmed: bool = False
     """The asker has agreed to the calls' changes."""

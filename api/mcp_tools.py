@@ -266,6 +266,8 @@ def _keys(s: Services, args: Mapping[str, Any], tool: Tool) -> dict[str, Any]:
         kind = given.get("x-entity")
         if name in kept and kind in _KEYS and kind != "product":
             kept[name] = resolve(shop, kind, str(kept[name]))
+        elif name in kept and (each := given.get("x-each")):
+            kept[name] = [resolve(shop, each, str(one)) for one in kept[name]]
     if isinstance(kept.get("filters"), Mapping):
         kept["filters"] = {
             kind: [resolve(shop, kind, str(one)) for one in given]

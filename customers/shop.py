@@ -29,7 +29,7 @@ from customers.profiles.cards import Cards
 from customers.profiles.explain import Explainer
 from customers.recommend import rules
 from customers.recommend.campaigning import Campaigning, lookalikes
-from customers.recommend.fitting import RESTRICTED
+from customers.recommend.fitting import RESTRICTED, TOBACCO
 from customers.recommend.learning import FeedbackRanking
 from customers.recommend.onboarding import Newcomer
 from customers.recommend.plan import Plan, Terms
@@ -206,9 +206,12 @@ class Shop:
         without: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> rules.Offered:
         """What `recommend` gives, with what the shop's rules and the customer's own feedback keep out of it. without:
-        keys by kind (department, category, type, brand, product) whose products are not asked for."""
+        keys by kind (department, category, type, brand, product) whose products are not asked for. Tobacco is offered
+        only within its own category, unless the rules say otherwise."""
         self._known(customer_id)
-
+        held = rules.read_rules(self.folder)
+        if category is None and not held.offer_tobacco:
+            exclude = [*exclude, *self._tobacco]
         look = _LOOKED_AT if self._ranking.knows() else 1
         exclude = [*exclude, *self._products_of(without)]
 
@@ -225,7 +228,7 @@ class Shop:
         return rules.obey(
             ask,
             n,
-            rules.read_rules(self.folder),
+            held,
             self.feedback.turned_down(customer_id),
             self._brand_of,
             capped=category is None,
@@ -395,12 +398,30 @@ class Shop:
     @cached_property
     def for_adults(self) -> frozenset[str]:
         """Categories at least half of whose products are for adults only: never pushed, nor a topic to begin with."""
+        return self._mostly(RESTRICTED)
+
+    @cached_property
+    def tobacco(self) -> frozenset[str]:
+        """Categories of tobacco: what is found for somebody ("their favourite category") is never one of them."""
+        return self._mostly(TOBACCO)
+
+    def _mostly(self, named: str) -> frozenset[str]:
+        """Categories at least half of whose products a pattern names."""
         rows = self.query(
             "SELECT category FROM products WHERE category IS NOT NULL GROUP BY category HAVING"
             " avg(regexp_matches(upper(concat_ws(' ', department, category, \"type\")), ?)::INT) >= 0.5",
-            [RESTRICTED],
+            [named],
         )
         return frozenset(key for (key,) in rows)
+
+    @cached_property
+    def _tobacco(self) -> list[str]:
+        rows = self.query(
+            "SELECT product_id FROM products"
+            " WHERE regexp_matches(upper(concat_ws(' ', department, category, \"type\")), ?)",
+            [TOBACCO],
+        )
+        return [str(key) for (key,) in rows]
 
     @cached_property
     def _graph(self) -> KnowledgeGraph:

@@ -21,7 +21,7 @@ from agent.events import Language
 from agent.lexicon import Lexicon
 from customers.errors import CustomersError
 from customers.shop import Shop
-from tools import TOOLS
+from tools import PLANNED
 from tools.base import Access, CannotDo, Tool, ToolResult, TryAgain
 from tools.words import both
 
@@ -94,7 +94,7 @@ class Toolbox:
 
     def tools(self) -> list[BaseTool]:
         """Return our tools, `find_name`, and the three ways to end a turn without an answer."""
-        found: list[BaseTool] = [self._wrapped(t) for t in TOOLS.values() if t.access is Access.READ]
+        found: list[BaseTool] = [self._wrapped(t) for t in PLANNED.values() if t.access is Access.READ]
         found.append(
             StructuredTool.from_function(
                 self._find_name,

@@ -6,12 +6,16 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from customers.errors import BadInput
 from customers.recommend.plan import Contact, Terms
 from customers.recommend.rules import LeftOut, RuleName, Rules, may_address, obey, read_rules
+from customers.shop import Shop
 from customers.values import Recommendation
+from tests import corner
+from tools import TOOLS
 
 SHELF = [
     Recommendation(f"p{n}", f"Product {n}", category, 1 - n / 100, "popular", {"customers": 1.0})
@@ -137,3 +141,17 @@ def test_no_price_comes_from_a_profile() -> None:
     assert not {f.name for f in fields(Recommendation)} & {"price", "discount", "coupon"}
     assert not {f.name for f in fields(Contact)} & {"price", "discount", "coupon"}
     assert isinstance(Terms().coupon, float)
+
+
+def test_tobacco_is_offered_only_where_it_is_asked_for() -> None:
+    path = corner.copied()
+    with duckdb.connect(str(corner.version(path) / "shop.duckdb")) as con:
+        con.execute("UPDATE products SET \"type\" = 'TOBACCO' WHERE category = 'MILK'")
+    shop = Shop.open(path)
+    assert shop.tobacco == {"MILK"}
+    assert "MILK" not in {rec.category for rec in shop.recommend("0", n=20)}
+    assert {rec.category for rec in shop.recommend("0", n=3, category="MILK")} == {"MILK"}
+    (shop.folder / "rules.yaml").write_text("offer_tobacco: true", encoding="utf-8")
+    assert "MILK" in {rec.category for rec in shop.recommend("0", n=20)}
+    assert TOOLS["profile"].run(shop, {"customer": "0", "about": "tastes"}).found["category"][0] != "MILK"
+    shop.close()

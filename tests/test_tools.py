@@ -61,6 +61,13 @@ EVERY_CALL: list[tuple[str, dict[str, Any]]] = [
     ("measure", {"quantity": "customers", "by": "none", "filters": {"segment": ["1"], "category": ["MILK"]},
                  "amount": {"low": 1, "high": 50.5, "unit": "money"}}),
     ("measure", {"quantity": "spend", "by": "department", "amount": {"low": 0.1, "high": None, "unit": "share"}}),
+    ("last_purchase", {"customer": "0"}),
+    ("last_purchase", {"customer": "0", "category": "MILK", "n": 1}),
+    ("newcomer", {"part": "offers", "buys": ["MILK"], "buys_not": ["WINE"]}),
+    ("newcomer", {"part": "questions"}),
+    ("visit_days", {"days": "workdays", "segment": "1"}),
+    ("visit_days", {"days": "weekend", "start": "2024-02-01", "amount": {"low": 1, "high": 4, "strict_high": True}}),
+    ("profile", {"customer": "0", "about": "visits", "lost": True}),
 ]  # fmt: skip
 
 
@@ -143,6 +150,42 @@ def test_profile_tells_searches_and_reviews_where_the_shop_has_them(monkeypatch:
     assert one(facts, "reviewed").text["zh"] == "0号顾客的评价：喜欢牛奶（模拟）。"
     talk = run("profile", customer="0", about="tastes", talk=True).facts
     assert not {"searched_for", "reviewed"} & {fact.predicate for fact in talk}
+
+
+def test_the_last_purchase_is_told_with_its_goods_the_most_costly_first():
+    day, _ = planted("SELECT max(ts), 0 FROM events WHERE kind = 'purchase' AND customer_id = '0'")[0]
+    goods = planted(
+        "SELECT product_id, sum(amount) FROM events WHERE kind = 'purchase' AND customer_id = '0' AND basket_id ="
+        " (SELECT arg_max(basket_id, ts) FROM events WHERE kind = 'purchase' AND customer_id = '0')"
+        " GROUP BY 1 ORDER BY 2 DESC, 1"
+    )
+    last, *items = run("last_purchase", customer="0").facts
+    assert last.value == day.date().isoformat()
+    assert words.money(sum(paid for _, paid in goods), "$") in last.text["zh"]
+    assert [f.value for f in items] == [key for key, _ in goods][:5]
+    ((milk,),) = planted(
+        "SELECT max(ts)::DATE FROM events JOIN products USING (product_id) WHERE customer_id = '0' AND category = 'MILK'"
+    )
+    assert run("last_purchase", customer="0", category="MILK").facts[0].value == milk.isoformat()
+
+
+def test_customers_who_come_on_some_days_only():
+    rows = planted(
+        "SELECT customer_id, count(DISTINCT basket_id) FROM events WHERE kind = 'purchase' GROUP BY 1"
+        " HAVING bool_and(isodow(ts) < 6) AND count(DISTINCT basket_id) >= 3 ORDER BY 2 DESC"
+    )
+    found = run("visit_days", days="workdays", amount={"low": 3, "high": None, "unit": "baskets"})
+    assert found.facts[0].value == len(rows)
+    assert set(found.found["customer"]) == {key for key, _ in rows}
+    assert "with at least 3 trips" in found.facts[0].text["en"]
+
+
+def test_offers_to_a_newcomer_follow_what_they_said():
+    offers, told = run("newcomer", part="offers"), run("newcomer", part="offers", buys=["MILK"], n=3)
+    assert {rec.reason for rec in offers.recommendations} <= {"crowd", "reduced"}
+    assert told.lead
+    assert "Milk" in told.lead["en"]
+    assert all("answer alike" in f.text["en"] or "list price" in f.text["en"] for f in told.facts)
 
 
 def test_profile_says_when_nothing_is_known():

@@ -7,19 +7,23 @@ from tools.base import Tool, WriteTool
 from tools.bought_with import BoughtWithTool
 from tools.campaign import CampaignTool
 from tools.explain_preference import ExplainPreferenceTool
+from tools.family import FamilyTool
+from tools.last_purchase import LastPurchaseTool
 from tools.measure import MeasureTool
 from tools.notes import NotesTool
+from tools.onboarding import NewcomerTool
 from tools.profile import ProfileTool
 from tools.recommend import RecommendTool
 from tools.search_products import SearchProductsTool
 from tools.segments import SegmentsTool, SegmentTool
 from tools.similar_customers import SimilarCustomersTool
+from tools.visit_days import VisitDaysTool
 from tools.write_notes import AddNoteTool, EraseNoteTool
 
 WRITE_TOOLS: dict[str, WriteTool] = {tool.name: tool for tool in (AddNoteTool(), EraseNoteTool())}
 """The tools that change something: each is run only after the asker's yes to its own question."""
 
-TOOLS: dict[str, Tool] = {
+PLANNED: dict[str, Tool] = {
     tool.name: tool
     for tool in (
         ProfileTool(),
@@ -37,3 +41,12 @@ TOOLS: dict[str, Tool] = {
         *WRITE_TOOLS.values(),
     )
 }
+"""The tools that a model, or the examples, choose among."""
+
+WORDED: dict[str, Tool] = {
+    tool.name: tool for tool in (LastPurchaseTool(), NewcomerTool(), FamilyTool(), VisitDaysTool())
+}
+"""The tools that the wording of a question alone asks for (`agent.worded`): no model was taught them, so none has to
+choose between them and the others."""
+
+TOOLS: dict[str, Tool] = PLANNED | WORDED

@@ -54,28 +54,31 @@ def family(
     shop: Shop, found: Sequence[Recommendation], customer: str | None, product: str | None
 ) -> list[Line]:
     """Return what a maker has besides, for a customer, for a product, or both."""
+    return [family_lead(shop, found, customer, product), *_offers(shop, found)]
+
+
+def family_lead(
+    shop: Shop, found: Sequence[Recommendation], customer: str | None, product: str | None
+) -> Line:
+    """Return what stands above the products of a family, or that there are none."""
     who = names.customer(customer) if customer else None
     start = names.product(shop, product) if product else None
     for_en, for_zh = (f" for {who.en}", f"适合{who.zh}") if who else ("", "")
     if not found:
         of_en, of_zh = (f" of {start.en}", f"{start.zh}") if start else ("s that they buy from", "其所购品牌")
-        return [
-            both(
-                en=f"There is nothing further{for_en} from the maker{of_en}.",
-                zh=f"{of_zh}的厂商没有更多{for_zh}商品。",
-            )
-        ]
+        return both(
+            en=f"There is nothing further{for_en} from the maker{of_en}.",
+            zh=f"{of_zh}的厂商没有更多{for_zh}商品。",
+        )
     if start:
-        lead = both(
+        return both(
             en=f"From the maker of {start.en}{for_en}:",
             zh=f"与{start.zh}同一厂商{'、' if who else ''}{for_zh}的商品：",
         )
-    else:
-        lead = both(
-            en=f"From makers that customer {words.label(customer or '')} buys from, of kinds not bought from them yet:",
-            zh=f"{names.customer(customer or '').zh}常买厂商的其他品种：",
-        )
-    return [lead, *_offers(shop, found)]
+    return both(
+        en=f"From makers that customer {words.label(customer or '')} buys from, of kinds not bought from them yet:",
+        zh=f"{names.customer(customer or '').zh}常买厂商的其他品种：",
+    )
 
 
 def _offers(shop: Shop, found: Sequence[Recommendation]) -> list[Line]:

@@ -47,6 +47,22 @@ def churn(p: Profile) -> list[Fact]:
     ]  # fmt: skip
 
 
+def alive(p: Profile) -> list[Fact]:
+    """How likely it is that somebody has not left for good."""
+    if p.outlook is None:
+        return []
+    who, chance = names.customer(p.customer_id), words.chance(p.outlook.alive)
+    return [
+        Fact(
+            who.en, "still_a_customer", p.outlook.alive, "probability",
+            both(
+                en=f"The chance that {who.en} still buys here, and has not left for good, is {chance}.",
+                zh=f"{who.zh}仍是本店顾客（没有彻底流失）的概率为{chance}。",
+            ),
+        )
+    ]  # fmt: skip
+
+
 def value(shop: Shop, p: Profile) -> list[Fact]:
     """How much money is expected, to the whole unit of currency: more digits would claim too much."""
     if p.outlook is None:

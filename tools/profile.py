@@ -40,6 +40,7 @@ class ProfileTool:
         "customer": {"type": "string", "x-entity": "customer"},
         "about": {"type": "string", "enum": list(ABOUT)},
         "talk": {"type": "boolean", "x-modifier": "talk", "x-derived": True},
+        "lost": {"type": "boolean", "x-modifier": "lost", "x-derived": True},
         "of": {"type": "array", "x-named": "category", "x-derived": True},
         "without": {"type": "object", "x-excluded": True, "x-derived": True},
     }
@@ -47,7 +48,7 @@ class ProfileTool:
 
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
         """Return the facts of the part that was asked about; "everything" gives all parts. `talk`: what to mention to
-        the customer, so nothing for adults only. `of`: categories whose purchases are told first ("when did she last
+        the customer, so nothing for adults only. `lost`: visits also tell the chance that they have not left. `of`: categories whose purchases are told first ("when did she last
         buy coffee"). `without`: goods that tastes leave out."""
         profile, about = shop.profile(args["customer"]), args.get("about", "everything")
         if gone := set((args.get("without") or {}).get("category", ())):
@@ -64,7 +65,7 @@ class ProfileTool:
             "attributes": _attributes(shop, profile),
             "next": _next(profile),
             "next order": outlook.next_order(profile),
-            "churn": outlook.churn(profile),
+            "churn": outlook.churn(profile) + (outlook.alive(profile) if args.get("lost") else []),
             "value": outlook.value(shop, profile),
             "guesses": outlook.guesses(shop, profile),
             "notes": _notes(shop, profile, about),
@@ -82,14 +83,14 @@ class ProfileTool:
         # what is for adults only is told to who asks for it, and never suggested as a topic
         fit = next((t for t in profile.top_categories if t.category not in shop.for_adults), None)
         if (about != "everything" and not talk) or fit is None:
-            return ToolResult(tuple(chosen), found=_found(profile, about), full=profile)
+            return ToolResult(tuple(chosen), found=_found(shop, profile, about), full=profile)
         taste = names.called(fit.name)
         return ToolResult(
             tuple(chosen),
             lead=_to_mention(profile) if talk and about == "tastes" else None,
             slots={"taste": both(en=taste.en, zh=taste.zh)},
             cases=_cases(profile),
-            found=_found(profile, about),
+            found=_found(shop, profile, about),
             full=profile,
         )
 
@@ -117,12 +118,14 @@ def _nothing_to_mention(p: Profile) -> Mapping[str, str]:
     )
 
 
-def _found(p: Profile, about: str) -> dict[str, tuple[str, ...]]:
-    """The categories that the facts name, and the segment; notes name none."""
+def _found(shop: Shop, p: Profile, about: str) -> dict[str, tuple[str, ...]]:
+    """The categories that the facts name, and the segment; notes name none. Tobacco stands last: "what should we offer
+    him in his favourite category" means no cigarettes."""
     if about == "notes":
         return {}
     listed = p.likely if about == "next" else p.top_categories
-    found = {"category": tuple(c.category for c in listed[:3])} if listed else {}
+    named = sorted((c.category for c in listed[:3]), key=lambda key: key in shop.tobacco)
+    found = {"category": tuple(named)} if named else {}
     return found | ({"segment": (p.segment.segment_id,)} if p.segment else {})
 
 
@@ -180,7 +183,9 @@ def _visits(p: Profile) -> list[Fact]:
     if p.days_between is not None:
         rhythm_en = f" and usually comes every {words.number(p.days_between)} days" if p.days_between != 1 else (
             " and usually comes every day")  # fmt: skip
-        rhythm_zh = f"，通常每{words.number(p.days_between)}天来一次"
+        rhythm_zh = (
+            f"，通常每{words.number(p.days_between)}天来一次" if p.days_between != 1 else "，通常每天都来"
+        )
     return [
         Fact(
             who.en, "last_visit", p.last_day.isoformat(), "day",

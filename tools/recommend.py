@@ -51,7 +51,9 @@ class RecommendTool:
             raise CannotDo(
                 _because(_nothing(shop, customer, category, new_only, bool(exclude)), shop, customer, offered)
             )
-        facts = tuple(_fact(shop, customer, rank, rec) for rank, rec in enumerate(found, 1))
+        facts = tuple(
+            offer_fact(shop, names.customer(customer), rank, rec) for rank, rec in enumerate(found, 1)
+        )
         if new_only and category is None and not exclude and not kept_out:
             facts += new_categories.facts(shop, customer, len(found))
         facts += left_out.facts(shop, customer, offered.left_out)
@@ -110,10 +112,11 @@ def _because(text: Mapping[str, str], shop: Shop, customer: str, offered: Offere
                 zh="".join([text["zh"], *(f.text["zh"] for f in why)]))  # fmt: skip
 
 
-def _fact(shop: Shop, customer: str, rank: int, rec: Recommendation) -> Fact:
+def offer_fact(shop: Shop, who: names.Called, rank: int, rec: Recommendation) -> Fact:
+    """Return one offer as a fact: its place, the product, and why it is offered."""
     product, why = names.product(shop, rec.product_id), reason(shop, rec)
     return Fact(
-        names.customer(customer).en, "recommended", rec.product_id, "product",
+        who.en, "recommended", rec.product_id, "product",
         both(en=f"{rank}. {product.en}: {why['en']}.", zh=f"{rank}. {product.zh}：{why['zh']}。"),
         names=(*product.all, *_others(shop, rec)),
     )  # fmt: skip
@@ -121,7 +124,7 @@ def _fact(shop: Shop, customer: str, rank: int, rec: Recommendation) -> Fact:
 
 def _others(shop: Shop, rec: Recommendation) -> tuple[str, ...]:
     """The names that the reason holds beside the product's own."""
-    if rec.reason == "together":
+    if rec.reason in ("together", "family"):
         return names.product(shop, str(rec.evidence["because"])).all
     if rec.reason == "alike":
         return names.category(shop, str(rec.evidence["category"])).all

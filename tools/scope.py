@@ -15,8 +15,8 @@ from tools.words import both, label
 if TYPE_CHECKING:
     from tools.base import Tool
 
-_PRODUCTS = frozenset({"search_products", "bought_with", "why_together"})
-"""About products alone: open to everybody."""
+_PRODUCTS = frozenset({"search_products", "bought_with", "why_together", "newcomer"})
+"""About products alone, or about nobody who is known: open to everybody."""
 _OTHERS = frozenset({"similar_customers"})
 """Asked of one customer, answered with others."""
 
@@ -31,9 +31,9 @@ class Scope:
 
     def denies(self, tool: Tool, args: Mapping[str, Any]) -> Mapping[str, str] | None:
         """Return why a call is not allowed, and what would be, by language; None where it is allowed."""
-        if tool.name in _PRODUCTS:
+        if tool.name in _PRODUCTS or (tool.name == "family" and not args.get("customer")):
             return None
-        personal = "customer" in tool.required
+        personal = "customer" in tool.required or tool.name == "family"
         named = (args.get("filters") or {}).get("customer") if tool.name == "measure" else None
         if self.role == "merchandiser":
             # Customers that another call finds are a group; those in a list were named one by one.

@@ -8,6 +8,7 @@ Rules come from the shop's own file, `rules.yaml` in its folder, and from the cu
       categories: [...]
       brands: [...]
     caps: {category: 2, brand: 3}        # at most so many of one category, of one brand, in a list
+    offer_tobacco: true                  # offer it to who buys it; without this, only who asks for it gets it offered
     consent: marketing_consent           # the attribute that says whether a customer may be addressed
 
 No rule knows a price: what a customer pays never depends on who they are, so nothing here, in a
@@ -40,8 +41,8 @@ _ROUNDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The shop's rules. Empty by default: nothing is held back, no list is capped, and consent is whatever the
-    shop's data says of it."""
+    """The shop's rules. By default nothing is held back but tobacco, which is only offered where its category is asked
+    for (`offer_tobacco`), no list is capped, and consent is whatever the shop's data says of it."""
 
     out_of_stock: frozenset[str] = frozenset()
     products: frozenset[str] = frozenset()
@@ -50,6 +51,7 @@ class Rules:
     category_cap: int | None = None
     brand_cap: int | None = None
     consent: str | None = None
+    offer_tobacco: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Offered:
 
 
 def read_rules(folder: Path) -> Rules:
-    """Read a shop's rules; without the file there are none. Raises BadInput, in one line, for a file that does not
+    """Read a shop's rules; without the file they are the default ones. Raises BadInput, in one line, for a file that does not
     hold to the form above."""
     path = folder / RULES_FILE
     if not path.exists():
@@ -84,7 +86,7 @@ def read_rules(folder: Path) -> Rules:
         given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadInput(f"{path} cannot be read ({str(error).splitlines()[0]}); mend or remove it") from error
-    _known(path, given, {"out_of_stock", "exclude", "caps", "consent"}, "the rules")
+    _known(path, given, {"out_of_stock", "exclude", "caps", "consent", "offer_tobacco"}, "the rules")
     exclude, caps = given.get("exclude") or {}, given.get("caps") or {}
     _known(path, exclude, {"products", "categories", "brands"}, "exclude")
     _known(path, caps, {"category", "brand"}, "caps")
@@ -96,6 +98,7 @@ def read_rules(folder: Path) -> Rules:
         _cap(path, caps.get("category"), "category"),
         _cap(path, caps.get("brand"), "brand"),
         str(given["consent"]) if given.get("consent") else None,
+        _flag(path, given.get("offer_tobacco"), "offer_tobacco"),
     )
 
 
@@ -125,6 +128,12 @@ def _cap(path: Path, given: Any, where: str) -> int | None:
     if not isinstance(given, int) or isinstance(given, bool) or given < 1:
         raise BadInput(f"{path}: the cap of a {where} is a whole number, 1 or more, not {given!r}")
     return given
+
+
+def _flag(path: Path, given: Any, where: str) -> bool:
+    if given not in (None, True, False):
+        raise BadInput(f"{path}: {where} is true or false, not {given!r}")
+    return bool(given)
 
 
 def may_address(rules: Rules, attributes: Mapping[str, str], recorded: Sequence[str]) -> bool:

@@ -1,0 +1,167 @@
+"""Questions whose wording alone says which tool answers: what no planner was taught. They need no model, unless they ask
+for something else as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from agent import cues
+from agent.prompts import pattern, patterns
+from agent.subject import PSEUDO, Subject
+
+Item = dict[str, Any]
+
+_CUES = patterns("worded")
+_NOT = pattern("buys_not")
+_CLAUSES = pattern("clauses")
+_ELSEWHERE = frozenset({"measure", "audience", "segments", "campaign"})
+
+
+def items(subject: Subject, last: Sequence[Mapping[str, Any]] = ()) -> list[Item]:
+    """Return the calls that a question's wording asks for, without their bound arguments; [] where it leaves that to
+    the plan. last: the calls of the turn before."""
+    return (
+        _newcomer(subject, last)
+        or _visit_days(subject)
+        or _family(subject)
+        or _last_purchase(subject, last)
+        or _still_there(subject)
+    )
+
+
+def is_newcomer(found: Sequence[Item]) -> bool:
+    """Whether the calls are about somebody without a history, whom no pronoun takes for a known customer."""
+    return any(item["tool"] == "newcomer" for item in found)
+
+
+def plan(
+    found: list[Item], subject: Subject, planned: Callable[[], dict[str, Any]], sure: bool
+) -> dict[str, Any]:
+    """Return the plan of a question that the wording decides: `found` alone, or in place of what the planner made of it
+    where more is asked for. sure: no policy may have a say."""
+    if is_newcomer(found) or (sure and not cues.asks_several(subject.links.text)):
+        return {"calls": found}
+    calls = planned()["calls"]
+    if not sure and any(c["tool"] in ("handoff", "refuse") for c in calls):
+        return {"calls": calls}
+    kept = [c for c in calls if not any(_stands_for(item, c) for item in found)]
+    return {"calls": [*found, *kept]}
+
+
+def _stands_for(item: Item, call: Mapping[str, Any]) -> bool:
+    """Whether a planned call is only what the planner took the worded question for."""
+    tool, about = call["tool"], call.get("about")
+    if tool in PSEUDO or tool in ("notes", "search_products"):
+        return True
+    match item["tool"]:
+        case "last_purchase":
+            return tool == "profile" and about in ("visits", "tastes", "next", "everything")
+        case "family":
+            about_brands = tool == "measure" and call.get("by") == "brand"
+            return about_brands or tool in ("recommend", "similar_customers", "profile")
+        case "visit_days":
+            return tool in ("measure", "audience", "segments")
+        case _:
+            return tool == "profile" and about != "tastes"
+
+
+def _says(name: str, subject: Subject) -> bool:
+    return bool(_CUES[name].search(subject.links.text))
+
+
+def _last_purchase(subject: Subject, last: Sequence[Mapping[str, Any]]) -> list[Item]:
+    """ "What did she buy last?", and after it "what did she pay for it?"; a period ("last month") asks for a figure."""
+    again = bool(last) and last[-1]["tool"] == "last_purchase" and not subject.links.customers
+    paid = again and set(cues.quantities(subject.links.text)) <= {"spend"} and _says("paid_for_it", subject)
+    if not subject.has("customer") or subject.links.periods or not (paid or _says("last_purchase", subject)):
+        return []
+    return [{"tool": "last_purchase"}]
+
+
+def _still_there(subject: Subject) -> list[Item]:
+    """ "Is she worth a call, or lost?": not what she spent."""
+    goods = any(subject.keys(kind) for kind in ("category", "type", "product", "brand", "department"))
+    one = subject.has("customer") and not goods and not cues.asks_why(subject.links.text)
+    return (
+        [{"tool": "profile", "about": "visits"}] if one and cues.asks_still_there(subject.links.text) else []
+    )
+
+
+def _visit_days(subject: Subject) -> list[Item]:
+    """ "Which customers only come on weekends?" """
+    if subject.has("customer") and not subject.at_hand:
+        return []
+    for name, days in (("only_weekends", "weekend"), ("only_workdays", "workdays")):
+        if _says(name, subject) and _asks_of_customers(subject):
+            return [{"tool": "visit_days", "days": days}]
+    return []
+
+
+def _asks_of_customers(subject: Subject) -> bool:
+    text = subject.links.text
+    goods = any(
+        subject.links.things.get(kind) for kind in ("category", "type", "product", "brand", "department")
+    )
+    return not goods and bool(_CUES["whom"].search(text))
+
+
+def _family(subject: Subject) -> list[Item]:
+    """ "What else of the brands that she buys could she like?" """
+    of = subject.has("customer") or subject.keys("product")
+    plain = not cues.quantities(subject.links.text) and not subject.links.periods
+    return [{"tool": "family"}] if of and plain and _says("family", subject) else []
+
+
+def _newcomer(subject: Subject, last: Sequence[Mapping[str, Any]]) -> list[Item]:
+    """ "A new customer came in, what do we offer her?", and what goes on from the answer to it ("she buys milk")."""
+    links, text = subject.links, subject.links.text
+    before = next((call for call in last if call["tool"] == "newcomer"), None)
+    named = _says("newcomer", subject)
+    if links.customers or links.periods or cues.quantities(text) or cues.tools(text) & _ELSEWHERE:
+        return []
+    asks, offers = _says("newcomer_questions", subject), _says("newcomer_offers", subject)
+    goes_on = (
+        before is not None and not named and (links.pronoun or links.keys("category") or links.attributes)
+    )
+    if not (named and (asks or offers)) and not (goes_on and (asks or offers or _tells(subject))):
+        return []
+    told = _told(subject, before["args"] if before is not None and not named else {})
+    parts = (
+        ["questions"]
+        if asks and not offers
+        else ["offers"]
+        if asks is False and told
+        else ["offers", "questions"]
+    )
+    return [{"tool": "newcomer", "part": part, **told} for part in parts]
+
+
+def _tells(subject: Subject) -> bool:
+    """Whether an answer of the newcomer is passed on."""
+    return bool(subject.links.keys("category") or subject.links.attributes)
+
+
+def _told(subject: Subject, before: Mapping[str, Any]) -> Item:
+    """What the newcomer said that they buy and do not buy, and of themselves, as arguments; with what they said before."""
+    links = subject.links
+    said = dict.fromkeys(before.get("buys", ()), True) | dict.fromkeys(before.get("buys_not", ()), False)
+    said |= {key: not _denied(subject, key) for key in links.keys("category")}
+    attributes = dict(before.get("attributes", {})) | {
+        name: values[0] for name, values in links.attributes.items() if len(values) == 1
+    }
+    found = {
+        "buys": [key for key, yes in said.items() if yes],
+        "buys_not": [key for key, yes in said.items() if not yes],
+        "attributes": attributes,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _denied(subject: Subject, category: str) -> bool:
+    """Whether the clause that a category stands in says that it is not bought."""
+    text, span = subject.links.text, subject.links.spans.get(("category", category))
+    if span is None:
+        return False
+    clause = _CLAUSES.split(text[: span[0]])[-1]
+    return bool(_NOT.search(clause))

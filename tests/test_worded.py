@@ -1,0 +1,76 @@
+"""Questions that the wording alone decides: they need no model, and nothing else is taken for one of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent import Agent
+from agent.subject import Subject
+from agent.worded import items
+from tests import corner
+from tests.fakes import ScriptedLLM
+from tests.test_plan import about
+
+LAST, LEFT = {"tool": "last_purchase"}, {"tool": "profile", "about": "visits"}
+OFFERS, ASK = {"tool": "newcomer", "part": "offers"}, {"tool": "newcomer", "part": "questions"}
+WEEKEND, WORKDAYS = {"tool": "visit_days", "days": "weekend"}, {"tool": "visit_days", "days": "workdays"}
+
+WORDED = [
+    ("What did customer 88 buy last?", [LAST]), ("What did customer 88 last buy?", [LAST]),
+    ("What was on 88's last receipt?", [LAST]), ("Show me customer 88's latest order", [LAST]),
+    ("How much did customer 88 spend on the last trip?", [LAST]), ("88号顾客最近一次买了什么？", [LAST]),
+    ("看看88号顾客的上一单", [LAST]), ("88号顾客最后一次购物花了多少钱", [LAST]),
+    ("Is customer 88 worth a call, or lost?", [LEFT]), ("Should we try to win customer 88 back?", [LEFT]),
+    ("88号顾客还值得打电话吗，还是已经流失了？", [LEFT]),
+    ("A new customer came in, what do we offer her?", [OFFERS, ASK]), ("来了一位新顾客，给她推荐什么？", [OFFERS, ASK]),
+    ("What should I ask a new customer first?", [ASK]), ("新顾客应该先问什么？", [ASK]),
+    ("A new customer buys milk but no wine, what can we offer?", [OFFERS | {"buys": ["MILK"], "buys_not": ["WINE"]}]),
+    ("Which other things of the brands customer 88 buys could he like?", [{"tool": "family"}]),
+    ("88号顾客常买的品牌还有哪些商品他可能喜欢？", [{"tool": "family"}]),
+    ("Which customers only come on weekends?", [WEEKEND]), ("哪些顾客只在周末来?", [WEEKEND]),
+    ("How many shoppers never come at weekends?", [WORKDAYS]), ("有多少顾客只在工作日来？", [WORKDAYS]),
+]  # fmt: skip
+OTHERS = [
+    "What did customer 88 buy last month?", "When did customer 88 last buy milk?", "What did customer 88 buy in March?",
+    "88号顾客上个月买了什么", "88号顾客上次什么时候来的", "What sold best recently?", "最近卖得最好的是什么",
+    "How many new customers did we get in March?", "Which new products could customer 88 try?", "给88号顾客推荐新品",
+    "Which brands does customer 88 like?", "What other brands does customer 88 buy?", "How much do we sell at weekends?",
+    "Has customer 88 lost his receipt?", "周末卖了多少牛奶？", "How many customers buy milk only on weekends?",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "calls"), WORDED)
+def test_the_wording_decides(question: str, calls: list[dict[str, object]]):
+    assert items(about(question)) == calls
+
+
+def test_what_was_paid_for_it_is_of_the_last_purchase():
+    last = [{"tool": "last_purchase", "args": {"customer": "88"}}]
+    asked = Subject(about("And what did she pay for it altogether?").links, ["88"], [])
+    assert (items(asked, last), items(asked)) == ([LAST], [])
+
+
+@pytest.mark.parametrize("question", OTHERS)
+def test_the_plan_decides(question: str):
+    assert items(about(question)) == []
+
+
+def test_a_newcomer_is_nobody_that_was_spoken_of_before(tmp_path: Path):
+    llm = ScriptedLLM()
+    asked = Agent(corner.shop(), None, llm=llm, memory=tmp_path / "m.sqlite")  # type: ignore[arg-type]
+    told = [
+        asked.ask(question, session="s")
+        for question in ("What did customer 0 buy last?", "A new customer came in, what do we offer her?",
+                         "She buys milk.", "What did she buy last?")
+    ]  # fmt: skip
+    assert [[s.tool for s in reply.steps] for reply in told[:3]] == [
+        ["last_purchase"],
+        ["newcomer"] * 2,
+        ["newcomer"],
+    ]
+    assert told[2].steps[0].args["buys"] == ["MILK"]
+    assert told[3].kind == "clarify"
+    assert not any(reply.usage.llm_calls for reply in told[:3])
+    assert all(reply.grounding.claims == reply.grounding.supported for reply in told)

@@ -1,0 +1,132 @@
+"""last_purchase: what one customer bought last, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from tools import names, words
+from tools.base import Access, CannotDo, Fact, ToolResult
+from tools.words import both
+
+if TYPE_CHECKING:
+    from customers.shop import Shop
+
+SHOWN, MOST = 5, 20
+# One purchase is one basket; where a shop keeps none, one day.
+_MINE = """
+    SELECT coalesce(e.basket_id, e.ts::DATE::VARCHAR) AS purchase, e.ts, e.product_id, e.quantity, e.amount, p.category
+    FROM events e LEFT JOIN products p USING (product_id) WHERE e.customer_id = ? AND e.kind = 'purchase'"""
+_LATEST = f"""
+    SELECT purchase, max(ts)::DATE AS day, sum(amount) FROM ({_MINE}) GROUP BY purchase
+    HAVING ? IS NULL OR bool_or(category = ?) ORDER BY max(ts) DESC, purchase DESC"""
+_GOODS = f"""
+    SELECT product_id, sum(quantity), sum(amount) FROM ({_MINE})
+    WHERE purchase = ? AND product_id IS NOT NULL AND (? IS NULL OR category = ?)
+    GROUP BY product_id ORDER BY sum(amount) DESC, product_id"""
+
+
+class LastPurchaseTool:
+    """The latest purchase of a customer: its day, its amount, and its products, the most costly first."""
+
+    name = "last_purchase"
+    access = Access.READ
+    describe = "what one customer bought last, and when; optionally of one category"
+    busy = both(
+        en="Looking up the last purchase of customer {customer}", zh="正在查看顾客 {customer} 的最近一次购买"
+    )
+    parameters = {
+        "customer": {"type": "string", "x-entity": "customer"},
+        "category": {"type": "string", "x-entity": "category"},
+        "n": {"type": "integer", "minimum": 1, "maximum": MOST},
+    }
+    required = ("customer",)
+
+    def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
+        """Return when it was and what it came to, then up to n of its products; with a category, the latest purchase
+        that held anything of it, and only that."""
+        customer, category = str(args["customer"]), args.get("category")
+        shown = max(1, min(int(args.get("n") or SHOWN), MOST))
+        found = _latest(shop, customer, category)
+        facts = [_when(shop, customer, category, found, shown)]
+        facts += [_item(shop, customer, rank, one) for rank, one in enumerate(found.goods[:shown], 1)]
+        keys = {"product": tuple(one.product for one in found.goods[:shown])}
+        return ToolResult(tuple(facts), found=keys, full=found)
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """One product of a purchase: how many units, and the money paid."""
+
+    product: str
+    units: float
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A purchase: its day, all that was paid, the products asked about, and how many others there were that day."""
+
+    day: date
+    amount: float
+    goods: tuple[Bought, ...]
+    others: int
+
+
+def _latest(shop: Shop, customer: str, category: str | None) -> Purchase:
+    rows = shop.query(_LATEST, [customer, category, category])
+    if not rows:
+        who, of = names.customer(customer), names.category(shop, category) if category else None
+        raise CannotDo(
+            both(en=f"No purchase{f' of {of.en}' if of else ''} by {who.en} is known.",
+                 zh=f"没有{who.zh}购买{of.zh if of else ''}的记录。")
+        )  # fmt: skip
+    key, day, amount = rows[0]
+    goods = [
+        Bought(str(product), float(units or 0), float(paid or 0))
+        for product, units, paid in shop.query(_GOODS, [customer, key, category, category])
+    ]
+    others = sum(other == day for _, other, _ in rows) - 1
+    return Purchase(day, float(amount or 0), tuple(goods), others)
+
+
+def _when(shop: Shop, customer: str, category: str | None, found: Purchase, shown: int) -> Fact:
+    who, currency = names.customer(customer), shop.info.currency
+    ago = (shop.info.last_day - found.day).days
+    part, count = sum(one.amount for one in found.goods), len(found.goods)
+    paid, whole = words.money(part, currency), words.money(found.amount, currency)
+    of = names.category(shop, category) if category else None
+    en = (
+        f"Customer {words.label(customer)} last bought {f'{of.en} ' if of else ''}on {words.day(found.day, 'en')} "
+        f"({words.days_ago(ago, 'en')}): {words.plural(count, 'product')} for {paid}"
+    )
+    zh = (
+        f"{who.zh}最近一次购买{of.zh if of else ''}是{words.day(found.day, 'zh')}（{words.days_ago(ago, 'zh')}）："
+        f"{words.number(count)}种商品，共{paid}"
+    )
+    if of and round(found.amount - part, 2) > 0:
+        en, zh = f"{en}, in a purchase of {whole}", f"{zh}（整单{whole}）"
+    if found.others:
+        more = words.plural(found.others, "other purchase")
+        en, zh = (
+            f"{en}; there {'was' if found.others == 1 else 'were'} {more} that day",
+            f"{zh}；当天另有{found.others}笔购买",
+        )
+    if count > shown:
+        en, zh = f"{en}. Below are the {shown} most costly", f"{zh}。下面是其中最贵的{shown}种"
+    return Fact(
+        who.en, "last_purchase", found.day.isoformat(), "day", both(en=f"{en}.", zh=f"{zh}。"), names=of.all if of else ()
+    )  # fmt: skip
+
+
+def _item(shop: Shop, customer: str, rank: int, one: Bought) -> Fact:
+    product, paid = names.product(shop, one.product), words.money(one.amount, shop.info.currency)
+    many_en = f"{words.plural(one.units, 'unit')}, " if one.units else ""
+    many_zh = f"{words.number(one.units)}件，" if one.units else ""
+    return Fact(
+        names.customer(customer).en, "bought_last", one.product, "product",
+        both(en=f"{rank}. {product.en}: {many_en}{paid}.", zh=f"{rank}. {product.zh}：{many_zh}{paid}。"),
+        names=product.all,
+    )  # fmt: skip
