@@ -7,6 +7,7 @@ the share of products that is asked for is shown. At most half of a list is give
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +18,14 @@ from customers.recommend.history import Floats, Ints
 
 
 def widened(
-    lists: list[Ints], candidates: Candidates, chances: Floats, products: int,
+    lists: Sequence[Ints], candidates: Candidates, chances: Floats, products: int,
     keep: NDArray[np.bool_] | None = None,
 ) -> list[Ints]:  # fmt: skip
     """Return the lists with at least `products` different products in all, or as many as half of each list allows.
 
     chances: (rows of candidates) of being bought, by which the lists are ranked; those of `keep` only may be shown.
     """
-    lists = [own.copy() for own in lists]
+    given = [own.copy() for own in lists]
     times_shown = np.bincount(np.concatenate(lists), minlength=int(candidates.product.max()) + 1)
     missing = products - int((times_shown > 0).sum())
     full = np.array([len(own) == TOP for own in lists])
@@ -37,7 +38,7 @@ def widened(
     def loss(row: int) -> float:
         """The chance given up, as much as its place in the list counts; infinite where no place is left."""
         customer = candidates.customer[row]
-        own = lists[customer]
+        own = given[customer]
         while place[customer] >= TOP // 2 and times_shown[own[place[customer]]] == 1:
             place[customer] -= 1  # shown nowhere else
         if place[customer] < TOP // 2:
@@ -56,9 +57,9 @@ def widened(
         if now > lost + 1e-12:  # a place of that list has gone since
             heapq.heappush(queue, (now, row))
             continue
-        times_shown[lists[customer][place[customer]]] -= 1
+        times_shown[given[customer][place[customer]]] -= 1
         times_shown[product] = 1
-        lists[customer][place[customer]] = product
+        given[customer][place[customer]] = product
         place[customer] -= 1
         missing -= 1
-    return lists
+    return given
