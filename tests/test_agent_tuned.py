@@ -107,7 +107,7 @@ def test_deleting_a_customer_is_not_deleting_their_notes():
         ("Did we sell more milk in February or in March 2024?", '["measure spend none"]', "The difference: $"),
         # what was named and limited nothing
         ("Who should get the milk coupon, but nobody who redeemed campaign 1?", '["audience"]', "account here: Campaign 1."),
-        ("Which customers come only at weekends?", '["measure baskets customer"]', "account here: weekends."),
+        ("Which customers spend the most on milk at weekends?", '["measure spend customer"]', "account here: weekends."),
         ("周末卖了多少牛奶？", '["measure spend none"]', "周六与周日合计"),
         # what is no purchase is not counted
         ("How many reviews did customer 3 write?", '["measure baskets none"]', "account here: reviews and ratings."),
