@@ -276,7 +276,12 @@ def _sensible(chosen: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
         and not _worded(str(by), links)
     ):
         return {**chosen, "by": "none"}
-    compared = by == "month" and len(links.periods) > 1 and not cues.names_month(without_periods(links))
+    months = all(p.start.replace(day=1) == p.end.replace(day=1) for p in links.periods)
+    compared = (
+        by == "month"
+        and len(links.periods) > 1
+        and (months or not cues.names_month(without_periods(links)))  # each is a month or less of one anyway
+    )
     share = (
         chosen.get("quantity") in _OVERLAPPING
         and by in ("brand", "category", "department", "type", "product")

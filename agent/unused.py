@@ -17,7 +17,7 @@ from tools.words import both
 _GOODS = ("department", "category", "type", "brand", "product")
 _KINDS = (*_GOODS, "segment", "campaign")
 _PERSONAL = frozenset({"profile", "recommend", "explain_preference", "similar_customers"})
-_WORDS = frozenset({"search_products", "notes", "add_note", "erase_note"})
+_WORDS = frozenset({"search_products", "notes", "add_note", "erase_note", "newcomer"})
 """Tools that go by the asker's words rather than by what was linked."""
 _BESIDE = patterns("beside_purchases")
 _BESIDE_NAMES = {

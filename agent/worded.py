@@ -118,7 +118,8 @@ def _newcomer(subject: Subject, last: Sequence[Mapping[str, Any]]) -> list[Item]
     links, text = subject.links, subject.links.text
     before = next((call for call in last if call["tool"] == "newcomer"), None)
     named = _says("newcomer", subject)
-    if links.customers or links.periods or cues.quantities(text) or cues.tools(text) & _ELSEWHERE:
+    past = any(p.end > p.start for p in links.periods)  # "came in today" asks for no figure of today
+    if links.customers or past or cues.quantities(text) or cues.tools(text) & _ELSEWHERE:
         return []
     asks, offers = _says("newcomer_questions", subject), _says("newcomer_offers", subject)
     goes_on = (

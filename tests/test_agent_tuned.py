@@ -105,6 +105,7 @@ def test_deleting_a_customer_is_not_deleting_their_notes():
     [
         # one figure in two periods, held against each other
         ("Did we sell more milk in February or in March 2024?", '["measure spend none"]', "The difference: $"),
+        ("二月和三月相比，牛奶哪个月卖得多？", '["measure spend month"]', "两者相差："),
         # what was named and limited nothing
         ("Who should get the milk coupon, but nobody who redeemed campaign 1?", '["audience"]', "account here: Campaign 1."),
         ("Which customers spend the most on milk at weekends?", '["measure spend customer"]', "account here: weekends."),

@@ -25,6 +25,7 @@ WORDED = [
     ("Is customer 88 worth a call, or lost?", [LEFT]), ("Should we try to win customer 88 back?", [LEFT]),
     ("88号顾客还值得打电话吗，还是已经流失了？", [LEFT]),
     ("A new customer came in, what do we offer her?", [OFFERS, ASK]), ("来了一位新顾客，给她推荐什么？", [OFFERS, ASK]),
+    ("A new customer came in today, what do we offer them?", [OFFERS, ASK]),
     ("What should I ask a new customer first?", [ASK]), ("新顾客应该先问什么？", [ASK]),
     ("A new customer buys milk but no wine, what can we offer?", [OFFERS | {"buys": ["MILK"], "buys_not": ["WINE"]}]),
     ("Which other things of the brands customer 88 buys could he like?", [{"tool": "family"}]),
