@@ -22,7 +22,7 @@ from eval.peer import MAX_STEPS, Peer, kinds, written_calls
 from eval.peer_tools import Toolbox
 from tests import corner
 from tests.fakes import Fails, Says, ScriptedServer
-from tools import TOOLS, WRITE_TOOLS
+from tools import PLANNED, WRITE_TOOLS
 from tools.base import TryAgain
 
 
@@ -63,7 +63,7 @@ def test_the_peer_calls_a_tool_and_answers():
         "completion_tokens": sum(len(s.words) for s in script),
     }  # fmt: skip
     told = {t["function"]["name"] for t in server.requests[0]["tools"]}
-    assert told >= {*(TOOLS.keys() - WRITE_TOOLS.keys()), "find_name", "clarify"}
+    assert told >= {*(PLANNED.keys() - WRITE_TOOLS.keys()), "find_name", "clarify"}
     assert not told & WRITE_TOOLS.keys()  # nobody would be asked before they run
     assert "$8.00" in json.dumps(server.requests[1]["messages"])
     assert 0 < reply["timings_ms"]["llm"] <= reply["timings_ms"]["total"]
