@@ -76,7 +76,7 @@ class Shop:
 
     # names ---------------------------------------------------------------------------------
     def name(self, kind: str, key: str) -> v.Name:
-        """What a key of a kind is called; a customer and a campaign by their own names."""
+        """What a key of a kind is called; a customer, a campaign and a product by their own names."""
         return self._catalogue.name(kind, key)
 
     def keys(self, kind: str) -> Sequence[str]:

@@ -137,10 +137,10 @@ def _product(shop: Shop, product_id: str) -> names.Called:
 
 def _plain(shop: Shop, product_id: str) -> Mapping[str, str] | None:
     try:
-        name = words.label(shop.product_name(product_id))
+        name = names.called(shop.name("product", product_id))
     except Unknown:
         return None
-    return both(en=name, zh=name)
+    return both(en=name.en, zh=name.zh)
 
 
 def refused(error: NoteRefused, customer: str) -> CannotDo:

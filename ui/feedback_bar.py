@@ -19,7 +19,6 @@ from customers.errors import CustomersError
 from customers.recommend import plan_file
 from customers.recommend.plan import Terms
 from customers.stores.feedback import Action, FeedbackEvent
-from customers.values import Name
 from tools.audience import TERMS
 from ui.escape import inert
 from ui.texts import text
@@ -152,8 +151,7 @@ class FeedbackBar:
             plan = self.shop.campaign_plan(Terms(**given), category, product, args.get("segment"))
         except CustomersError:
             return None  # the answer said why
-        named = self.shop.product_name(product) if product else ""
-        target = self.shop.name("category", category) if category else Name(named, named)
+        target = self.shop.name(*(("category", category) if category else ("product", str(product))))
         path = self._folder / f"plan-{uuid.uuid4().hex[:8]}.csv"
         plan_file.write(path, plan_file.render(plan, target, self.shop.segment_names()))
         return str(path)
