@@ -348,7 +348,7 @@ class Shop:
         """The `n` customers that behave most like those of a list, none of it. Raises Unknown for a seed that is no
         customer, BadInput for fewer than five."""
         keys, vectors = self._vectors.all(CUSTOMERS)
-        return lookalikes(seeds, n, keys, vectors.astype(float))
+        return lookalikes(seeds, n, keys, vectors.astype(float), self._campaigning.habits(keys))
 
     def segment_names(self) -> dict[str, str]:
         """The English name of each customer's segment."""

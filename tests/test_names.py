@@ -133,7 +133,11 @@ def test_everyday_words(synonyms, word, key):
     ("name", "kind", "called"),
     [
         ("Cream cheese, 8 oz", Name("Cream cheese", "奶油奶酪"), "奶油奶酪，8盎司"),
-        ("Medium eggs, 1 dozen (private label)", Name("Medium eggs", "中号鸡蛋"), "中号鸡蛋，1打（自有品牌）"),
+        (
+            "Medium eggs, 1 dozen (private label)",
+            Name("Medium eggs", "中号鸡蛋"),
+            "中号鸡蛋，1打（自有品牌）",
+        ),
         ("Beer, 6 pack/12 oz", Name("Beer", "啤酒"), "啤酒，6连包/12盎司"),
         ("Bananas", Name("Bananas", "香蕉"), "香蕉"),
         ("Tinsel, 6 ft", Name("Tinsel", "Tinsel"), "Tinsel, 6 ft"),  # the kind has no Chinese name
