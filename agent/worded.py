@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from agent import cues
+from agent import budget, cues
 from agent.prompts import pattern, patterns
 from agent.subject import PSEUDO, Subject
 
@@ -24,6 +24,7 @@ def items(subject: Subject, last: Sequence[Mapping[str, Any]] = ()) -> list[Item
     return (
         _newcomer(subject, last)
         or _visit_days(subject)
+        or _campaign(subject)
         or _family(subject)
         or _last_purchase(subject, last)
         or _still_there(subject)
@@ -60,6 +61,8 @@ def _stands_for(item: Item, call: Mapping[str, Any]) -> bool:
         case "family":
             about_brands = tool == "measure" and call.get("by") == "brand"
             return about_brands or tool in ("recommend", "similar_customers", "profile")
+        case "audience":
+            return tool in ("audience", "measure", "campaign", "segments")
         case "visit_days":
             return tool in ("measure", "audience", "segments")
         case _:
@@ -96,6 +99,15 @@ def _visit_days(subject: Subject) -> list[Item]:
         if _says(name, subject) and _asks_of_customers(subject):
             return [{"tool": "visit_days", "days": days}]
     return []
+
+
+def _campaign(subject: Subject) -> list[Item]:
+    """ "Plan a coupon for coffee with a budget of $200": of goods, to nobody by name."""
+    goods = subject.keys("category") or subject.keys("product")
+    if not goods or (subject.has("customer") and not subject.at_hand) or subject.links.keys("campaign"):
+        return []
+    text = subject.links.text
+    return [{"tool": "audience"}] if budget.plans(text) or "budget" in budget.terms(text) else []
 
 
 def _asks_of_customers(subject: Subject) -> bool:

@@ -14,6 +14,7 @@ from tests.fakes import ScriptedLLM
 from tests.test_plan import about
 
 LAST, LEFT = {"tool": "last_purchase"}, {"tool": "profile", "about": "visits"}
+PLAN = {"tool": "audience"}
 OFFERS, ASK = {"tool": "newcomer", "part": "offers"}, {"tool": "newcomer", "part": "questions"}
 WEEKEND, WORKDAYS = {"tool": "visit_days", "days": "weekend"}, {"tool": "visit_days", "days": "workdays"}
 
@@ -31,9 +32,11 @@ WORDED = [
     ("Which other things of the brands customer 88 buys could he like?", [{"tool": "family"}]),
     ("88号顾客常买的品牌还有哪些商品他可能喜欢？", [{"tool": "family"}]),
     ("Which customers only come on weekends?", [WEEKEND]), ("哪些顾客只在周末来?", [WEEKEND]),
-    ("How many shoppers never come at weekends?", [WORKDAYS]), ("有多少顾客只在工作日来？", [WORKDAYS]),
+    ("Plan a coupon for milk with a budget of $200", [PLAN]), ("给牛奶做一个优惠券活动，预算300美元", [PLAN]),
+    ("Run a promotion on wine", [PLAN]), ("How many shoppers never come at weekends?", [WORKDAYS]), ("有多少顾客只在工作日来？", [WORKDAYS]),
 ]  # fmt: skip
 OTHERS = [
+    "How did the campaign for milk run in March?", "3月的牛奶活动做得怎么样？", "How much do we spend on milk?",
     "What did customer 88 buy last month?", "When did customer 88 last buy milk?", "What did customer 88 buy in March?",
     "88号顾客上个月买了什么", "88号顾客上次什么时候来的", "What sold best recently?", "最近卖得最好的是什么",
     "How many new customers did we get in March?", "Which new products could customer 88 try?", "给88号顾客推荐新品",
