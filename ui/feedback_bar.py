@@ -104,7 +104,7 @@ class FeedbackBar:
         customers = [s.args.get("customer") for s in reply.steps if s.tool == "recommend"]
         if len(customers) != 1 or not isinstance(customers[0], str):
             return None  # offers for several customers at once: whose they are cannot be told
-        products = tuple((o.product_id, f"{o.name} #{o.product_id}") for o in reply.recommendations)
+        products = tuple((o.product_id, o.name) for o in reply.recommendations)
         offers = Offers(customers[0], products, uuid.uuid4().hex)
         try:
             self.store.record_all(
