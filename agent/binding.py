@@ -35,7 +35,8 @@ def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
             item = {"tool": name, "about": "spending"}
         if _asks_what_to_mention(item, subject):
             name, item = "profile", {"tool": name, "about": "tastes"}
-        for call in bound(TOOLS[name], {k: v for k, v in item.items() if k != "tool" and v}, part):
+        chosen = {k: v for k, v in item.items() if k != "tool" and (v or k == "filters")}
+        for call in bound(TOOLS[name], chosen, part):
             if call not in calls:
                 calls.append(call)
     calls = _without_search(_told_by_campaigns(calls), subject)
@@ -163,7 +164,7 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
                 each |= {name: keys[:MAX_EACH]} if len(keys) > 1 else {}
             elif kind in subject.described:
                 args[name] = Found(_UNPLACED, kind, subject.described[kind].n)
-        elif kind == "all":
+        elif kind == "all" and name not in args:
             args[name] = _undivided(filters(subject), args.get("by"), links)
         elif schema.get("x-count") and (n := count_for(tool, args, links)):
             args[name] = n

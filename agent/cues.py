@@ -25,6 +25,7 @@ _EVER, _WHICH = pattern("ever_bought"), pattern("which_thing")
 _THEY, _ONE = pattern("each_of_them"), pattern("one_person")
 _AMENDS, _STOCK, _COUNTS_GOODS = pattern("amends"), pattern("asks_stock"), pattern("counts_goods")
 _WORDED, _STILL_THERE = patterns("worded"), pattern("still_there")
+_STRICT = pattern("beside_strict")
 _COMPLAINT, _GROWTH, _SHOP_WIDE = pattern("complaint"), pattern("growth"), pattern("shop_wide")
 
 
@@ -36,6 +37,11 @@ def asks_why(text: str) -> bool:
 def is_complaint(text: str) -> bool:
     """Whether a text tells of a matter that staff must settle."""
     return bool(_COMPLAINT.search(text))
+
+
+def asks_of_records(text: str) -> bool:
+    """Whether a text asks what complaints and returns there were, of one customer or of all: no live complaint."""
+    return bool(_STRICT.search(text) or _WORDED["said"].search(text))
 
 
 def owes_amends(text: str) -> bool:
@@ -65,7 +71,7 @@ def tools(text: str) -> set[str]:
 
 def worded(text: str) -> set[str]:
     """Return the tools that the wording alone asks for, where what they need is named (see `agent.worded`)."""
-    return {name for name in ("last_purchase", "family") if _WORDED[name].search(text)}
+    return {name for name in ("last_purchase", "family", "said") if _WORDED[name].search(text)}
 
 
 def quantities(text: str) -> list[str]:

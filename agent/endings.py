@@ -118,7 +118,8 @@ def review(s: Services, turn: Turn) -> None:
     ):  # "how much did she spend" is not asked of everybody
         turn.end("clarify", s.say(turn, "which_customer"), {"need": "customer", "question": links.text})
         return
-    if names & _NEEDS_THING or (names & {"recommend"} and links.ambiguous):
+    searched = any(c.args.get("query") for c in turn.calls)  # what was searched for need not be of the shop
+    if not searched and (names & _NEEDS_THING or (names & {"recommend"} and links.ambiguous)):
         if links.ambiguous:
             _which(s, turn)
             return

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from agent import budget, cues
+from agent import beside, budget, cues
 from agent.prompts import pattern, patterns
 from agent.subject import PSEUDO, Subject
 
@@ -18,11 +18,14 @@ _CLAUSES = pattern("clauses")
 _ELSEWHERE = frozenset({"measure", "audience", "segments", "campaign"})
 
 
-def items(subject: Subject, last: Sequence[Mapping[str, Any]] = ()) -> list[Item]:
+def items(
+    subject: Subject, last: Sequence[Mapping[str, Any]] = (), attributes: Sequence[str] = ()
+) -> list[Item]:
     """Return the calls that a question's wording asks for, without their bound arguments; [] where it leaves that to
-    the plan. last: the calls of the turn before."""
+    the plan. last: the calls of the turn before. attributes: those of the shop's customers."""
     return (
         _newcomer(subject, last)
+        or beside.items(subject, last, attributes)
         or _visit_days(subject)
         or _campaign(subject)
         or _family(subject)
@@ -46,16 +49,18 @@ def plan(
     calls = planned()["calls"]
     if not sure and any(c["tool"] in ("handoff", "refuse") for c in calls):
         return {"calls": calls}
-    kept = [c for c in calls if not any(_stands_for(item, c) for item in found)]
+    kept = [c for c in calls if not any(_stands_for(item, c, subject) for item in found)]
     return {"calls": [*found, *kept]}
 
 
-def _stands_for(item: Item, call: Mapping[str, Any]) -> bool:
+def _stands_for(item: Item, call: Mapping[str, Any], subject: Subject) -> bool:
     """Whether a planned call is only what the planner took the worded question for."""
     tool, about = call["tool"], call.get("about")
     if tool in PSEUDO or tool in ("notes", "search_products"):
         return True
     match item["tool"]:
+        case "measure" | "said":
+            return not beside.asks_besides(subject.links.text, call)
         case "last_purchase":
             return tool == "profile" and about in ("visits", "tastes", "next", "everything")
         case "family":

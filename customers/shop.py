@@ -23,6 +23,7 @@ from customers.graph.needs import SPELT
 from customers.graph.reach import Reach
 from customers.graph.why import why_together
 from customers.measure import Measure, MeasureResult
+from customers.measure_events import rating_scale
 from customers.ports import TextEncoder
 from customers.profiles import document, spreads
 from customers.profiles.cards import Cards
@@ -399,6 +400,11 @@ class Shop:
     def for_adults(self) -> frozenset[str]:
         """Categories at least half of whose products are for adults only: never pushed, nor a topic to begin with."""
         return self._mostly(RESTRICTED)
+
+    @cached_property
+    def rating_scale(self) -> int:
+        """Out of how many points products are rated: 5, 10 or 100."""
+        return rating_scale(self.query("SELECT max(rating) FROM events WHERE kind = 'review'")[0][0])
 
     @cached_property
     def tobacco(self) -> frozenset[str]:

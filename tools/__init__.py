@@ -14,6 +14,7 @@ from tools.notes import NotesTool
 from tools.onboarding import NewcomerTool
 from tools.profile import ProfileTool
 from tools.recommend import RecommendTool
+from tools.said import SaidTool
 from tools.search_products import SearchProductsTool
 from tools.segments import SegmentsTool, SegmentTool
 from tools.similar_customers import SimilarCustomersTool
@@ -44,7 +45,8 @@ PLANNED: dict[str, Tool] = {
 """The tools that a model, or the examples, choose among."""
 
 WORDED: dict[str, Tool] = {
-    tool.name: tool for tool in (LastPurchaseTool(), NewcomerTool(), FamilyTool(), VisitDaysTool())
+    tool.name: tool
+    for tool in (LastPurchaseTool(), NewcomerTool(), FamilyTool(), VisitDaysTool(), SaidTool())
 }
 """The tools that the wording of a question alone asks for (`agent.worded`): no model was taught them, so none has to
 choose between them and the others."""
