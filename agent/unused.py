@@ -66,7 +66,7 @@ def periods(subject: Subject, traces: Sequence[Trace], first: date, last: date) 
     """Return the periods that no call was limited to, those that cover all days aside."""
     if not _found_anything(traces):
         return []
-    starts = {trace.args.get("start") for trace in traces}
+    starts = {trace.args.get(name) for trace in traces for name in ("start", "before_start")}
     return [
         p
         for p in subject.links.periods
@@ -95,7 +95,9 @@ def beside_purchases(text: str, traces: Sequence[Trace]) -> list[Mapping[str, st
 
 def complaints(text: str, traces: Sequence[Trace]) -> bool:
     """Whether complaints were asked for, and inquiries of every kind counted."""
-    return bool(_COMPLAINTS.search(text)) and any(t.result and t.args.get("quantity") == "inquiries" for t in traces)
+    return bool(_COMPLAINTS.search(text)) and any(
+        t.result and t.args.get("quantity") == "inquiries" for t in traces
+    )
 
 
 def _leaves(value: Any) -> Iterator[Any]:

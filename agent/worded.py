@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from agent import beside, budget, cues
+from agent import beside, budget, comparing, cues
 from agent.prompts import pattern, patterns
 from agent.subject import PSEUDO, Subject
 
@@ -26,6 +26,7 @@ def items(
     return (
         _newcomer(subject, last)
         or beside.items(subject, last, attributes)
+        or comparing.items(subject)
         or _visit_days(subject)
         or _campaign(subject)
         or _family(subject)
@@ -66,6 +67,8 @@ def _stands_for(item: Item, call: Mapping[str, Any], subject: Subject) -> bool:
         case "family":
             about_brands = tool == "measure" and call.get("by") == "brand"
             return about_brands or tool in ("recommend", "similar_customers", "profile")
+        case "changes" | "bought_not":
+            return comparing.stands_for(item, call)
         case "audience":
             return tool in ("audience", "measure", "campaign", "segments")
         case "visit_days":

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from tools.audience import AudienceTool
 from tools.base import Tool, WriteTool
+from tools.bought_not import BoughtNotTool
 from tools.bought_with import BoughtWithTool
 from tools.campaign import CampaignTool
+from tools.changes import ChangesTool
 from tools.explain_preference import ExplainPreferenceTool
 from tools.family import FamilyTool
 from tools.last_purchase import LastPurchaseTool
@@ -46,7 +48,15 @@ PLANNED: dict[str, Tool] = {
 
 WORDED: dict[str, Tool] = {
     tool.name: tool
-    for tool in (LastPurchaseTool(), NewcomerTool(), FamilyTool(), VisitDaysTool(), SaidTool())
+    for tool in (
+        LastPurchaseTool(),
+        NewcomerTool(),
+        FamilyTool(),
+        VisitDaysTool(),
+        SaidTool(),
+        ChangesTool(),
+        BoughtNotTool(),
+    )
 }
 """The tools that the wording of a question alone asks for (`agent.worded`): no model was taught them, so none has to
 choose between them and the others."""

@@ -227,6 +227,8 @@ TOOLS: dict[str, tuple[str, str]] = {
     "last_purchase": ("the last purchase", "最近一次购买"),
     "newcomer": ("new customers", "新顾客"),
     "family": ("more of the same makers", "同厂商商品"),
+    "changes": ("what changed", "变化对比"),
+    "bought_not": ("bought one, not the other", "买过与没买过"),
     "visit_days": ("days of visits", "到店日"),
     "said": ("reviews and inquiries", "评价和咨询"),
     "notes": ("notes", "备注"),
