@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tools.at_risk import AtRiskTool
 from tools.audience import AudienceTool
 from tools.base import Tool, WriteTool
 from tools.bought_with import BoughtWithTool
@@ -44,7 +45,8 @@ PLANNED: dict[str, Tool] = {
 """The tools that a model, or the examples, choose among."""
 
 WORDED: dict[str, Tool] = {
-    tool.name: tool for tool in (LastPurchaseTool(), NewcomerTool(), FamilyTool(), VisitDaysTool())
+    tool.name: tool
+    for tool in (LastPurchaseTool(), NewcomerTool(), FamilyTool(), VisitDaysTool(), AtRiskTool())
 }
 """The tools that the wording of a question alone asks for (`agent.worded`): no model was taught them, so none has to
 choose between them and the others."""
