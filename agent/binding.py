@@ -176,6 +176,10 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
             args[name] = links.amounts[0].as_argument()
         elif (kind := schema.get("x-named")) and args.get("about") == "visits" and subject.categories:
             args[name] = list(subject.keys(kind)[:MAX_EACH])
+        elif schema.get("x-among") and _of_group(args, subject):
+            args[name] = list(subject.group)
+            if "filters" in args:  # the first of them stand there, as if they alone had been named
+                args["filters"] = {k: v for k, v in args["filters"].items() if k != "customer"}
         elif schema.get("x-excluded") and gone:
             args[name] = {k: list(keys) for k, keys in gone.items()}
         elif (
@@ -198,6 +202,11 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
         for c in calls
         for p in links.periods
     ]
+
+
+def _of_group(args: Mapping[str, Any], subject: Subject) -> bool:
+    """Whether a call is of the whole list at hand: a figure of a few is told of each of them."""
+    return len(subject.group) > MAX_EACH or (bool(subject.group) and args.get("by") in (None, "customer"))
 
 
 def _applies(modifier: str, args: Mapping[str, Any]) -> bool:

@@ -44,11 +44,14 @@ _PLACES = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last":
 _KINDS = {"person": "customer", "item": "product", "顾客": "customer", "客户": "customer", "人": "customer",
           "商品": "product", "产品": "product", "品类": "category", "活动": "campaign"}  # fmt: skip
 STANDS_FOR = {"customer": ("customer", "顾客"), "category": ("the category", "该品类"), "product": ("the product", "该商品"),
-              "campaign": ("the campaign", "该活动"), "segment": ("the segment", "该分群")}  # fmt: skip
+              "campaign": ("the campaign", "该活动"), "segment": ("the segment", "该分群"),
+              "department": ("the department", "该部门"), "brand": ("the brand", "该品牌")}  # fmt: skip
 """What a question says in place of a thing that is known without its name, in English and in Chinese."""
 KEPT_FOUND = 10
 KEPT_OFFERED, KEPT_OFFERED_TO = 40, 5
 """How many of the things that an answer listed can be pointed to later."""
+KEPT_GROUP = 5000
+"""Of how many customers a later question can be asked ("which of them …"); nothing is said of a part of more."""
 
 
 class Memory(TypedDict, total=False):
@@ -59,6 +62,7 @@ class Memory(TypedDict, total=False):
     customers: list[str]
     things: dict[str, list[str]]
     found: dict[str, list[str]]
+    group: list[str]  # all customers that the last list of them came from
     calls: list[dict[str, Any]]
     offered: dict[str, list[str]]  # customer -> products offered in this session
     pending: dict[str, Any] | None
@@ -94,6 +98,21 @@ def resume(question: str, memory: Memory, linker: Linker) -> Links:
             waiting.add(*chosen)
             return waiting
     return links
+
+
+_GOODS = ("category", "department", "type", "product", "brand")
+
+
+def waits_on(links: Links, memory: Memory) -> str:
+    """Return the question that still waits for a customer, together with the goods that a reply tells instead of one
+    ("yogurt"); "" for any other text."""
+    pending = memory.get("pending")
+    if not pending or pending["need"] != "customer" or not is_short(links.text) or _VERB.search(links.text):
+        return ""
+    goods = any(links.things.get(kind) for kind in _GOODS)
+    other = links.customers or links.unknown or links.periods or links.attributes or links.ambiguous
+    asked = str(pending["question"])
+    return f"{asked} {links.text}" if goods and not other and "recommend" in cues.tools(asked) else ""
 
 
 def _chosen(question: str, links: Links, things: list[tuple[Any, ...]]) -> tuple[str, str] | None:
@@ -132,15 +151,23 @@ def point_to_listed(links: Links, memory: Memory, linker: Linker) -> Links:
         return links
     word, noun = match.group(1) or "last", (match.group(2) or "").lower()
     place = int(word) if word.isdigit() else _PLACES[word.lower()]
+    found = _of_their_list(memory) | (found if noun not in ("", "one") else {}) or found
     kind = _KINDS.get(noun, noun) if noun not in ("", "one") else next(iter(found))
     keys = found.get(kind, [])
-    if not keys or place > len(keys):
+    if kind not in STANDS_FOR or not keys or place > len(keys):
         return links
     stands_for = STANDS_FOR[kind][match.re is _LISTED_ZH]
     links = linker.link(f"{links.text[: match.start()]} {stands_for} {links.text[match.end() :]}".strip())
     links.pronoun = links.same_thing = False
     links.add(kind, keys[place - 1])
     return links
+
+
+def _of_their_list(memory: Memory) -> dict[str, list[str]]:
+    """The list that somebody stood in who was then looked at: "and the second one?" goes on in it."""
+    group, calls = memory.get("group", []), memory.get("calls") or []
+    looked_at = [c["tool"] for c in calls] == ["profile"] and calls[0]["args"].get("customer") in group
+    return {"customer": group[:KEPT_FOUND]} if looked_at else {}
 
 
 def subject(
@@ -156,6 +183,7 @@ def subject(
     where the question points to somebody ("this customer", "她").
     """
     customers, at_hand = list(links.customers), False
+    group = _group(links, memory, picked, described)
     grouped = links.things.get("segment") or links.attributes or "customer" in described
     listed = list(memory.get("found", {}).get("customer", []))
     if not customers and len(listed) > 1 and not picked and _EACH.search(links.text):
@@ -179,7 +207,17 @@ def subject(
             links.add(kind, key)
         categories = list(links.keys("category"))
     derived = [] if categories else list(dict.fromkeys(links.parents.values()))
-    return Subject(links, customers, categories, derived, at_hand, described, _asked_about(links, categories))
+    asked = _asked_about(links, categories)
+    return Subject(links, customers, categories, derived, at_hand, described, asked, group)
+
+
+def _group(links: Links, memory: Memory, picked: str | None, described: Mapping[str, Described]) -> list[str]:
+    """Return the customers that a question goes on from; [] where it names others that "they" may be."""
+    group = list(memory.get("group", []))
+    others = links.customers or links.attributes or "customer" in described
+    others = others or any(links.things.get(kind) for kind in ("segment", "campaign"))
+    points = cues.of_the_list(links.text) or (not picked and cues.points_to_several(links.text))
+    return group if len(group) > 1 and points and not others else []
 
 
 def _goods_before(memory: Memory) -> list[tuple[str, str]]:
@@ -187,7 +225,7 @@ def _goods_before(memory: Memory) -> list[tuple[str, str]]:
     args = [call["args"] for call in memory.get("calls") or []]
     told = [(kind, given) for one in args for kind, given in {**one, **(one.get("filters") or {})}.items()]
     return [
-        (kind, key) for kind, given in told if kind in _SAME_SIDE
+        (kind, key) for kind, given in told if kind in _GOODS
         for key in ([given] if isinstance(given, str) else given or ())
     ]  # fmt: skip
 
@@ -216,7 +254,8 @@ _OF_ONE = frozenset(
 def _spoken_of(links: Links, memory: Memory) -> str | None:
     """Return whom the last answer was about, where a question only goes on from it ("and the last visit?")."""
     text, calls = links.text, memory.get("calls") or []
-    goes_on = bool(_ELLIPSIS.search(text) or _ELLIPSIS_END.search(text)) and is_short(text)
+    goes_on = bool(_ELLIPSIS.search(text) or _ELLIPSIS_END.search(text) or cues.asks_before(text))
+    goes_on = goes_on and is_short(text)
     if (
         not goes_on
         or cues.is_shop_wide(text)
@@ -252,11 +291,21 @@ def follow_up(asked: Subject, memory: Memory) -> list[Call]:
     bare = links.any() and not _VERB.search(text) and is_short(text)
     if not last or not is_short(text) or not (leads or bare) or _VERB.search(text):
         return []
+    if _asks_of_visits(text) and not any(c["tool"] in _OF_VISITS for c in last):
+        return []
     if links.ambiguous or links.unknown or not (links.any() or links.counts or links.modifiers):
         return []
     changed = [_changed(Call(c["tool"], dict(c["args"])), asked) for c in last]
     calls = [c for c in changed if c is not None]
     return calls if len(calls) == len(changed) else []
+
+
+_OF_VISITS = frozenset({"profile", "last_purchase"})
+
+
+def _asks_of_visits(text: str) -> bool:
+    """Whether a text asks by itself when somebody was here ("再看一次1577号：最近一次到店日期？")."""
+    return "visits" in cues.about(text) and "profile" in cues.tools(text)
 
 
 def _of_the_same(asked: Subject, last: Sequence[Mapping[str, Any]]) -> Call | None:
@@ -298,14 +347,17 @@ def _others_instead(asked: Subject, memory: Memory) -> Call | None:
     whom = _offered_last(text, memory)
     if whom is None or not _TURNED_DOWN.search(text) or asked.customers[-1:] != [whom]:
         return None
-    if (
-        any(asked.links.things.values())
-        or asked.links.unknown
-        or cues.quantities(text)
-        or cues.asks_why(text)
-    ):
+    if _names_more(asked, memory) or asked.links.unknown or cues.quantities(text) or cues.asks_why(text):
         return None
     return _instead(Call("recommend", {"customer": whom, **_modified(asked)}), asked, memory, True)
+
+
+def _names_more(asked: Subject, memory: Memory) -> bool:
+    """Whether a text names anything but what was offered before ("the first one won't do")."""
+    offered = {key for keys in memory.get("offered", {}).values() for key in keys}
+    return any(
+        set(keys) - (offered if kind == "product" else set()) for kind, keys in asked.links.things.items()
+    )
 
 
 def _modified(asked: Subject) -> dict[str, Any]:
@@ -334,7 +386,7 @@ def _instead(call: Call, asked: Subject, memory: Memory, down: bool) -> Call:
         return call
     args = {**call.args, "exclude": before}
     last = [c["args"] for c in memory.get("calls") or [] if c["tool"] == "recommend"]
-    if down and last and last[-1].get("customer") == customer and not any(asked.links.things.values()):
+    if down and last and last[-1].get("customer") == customer and not _names_more(asked, memory):
         kept = {key: last[-1][key] for key in ("category", "n", "new_only") if last[-1].get(key)}
         if asked.links.counts:
             kept.pop("n", None)
@@ -342,13 +394,10 @@ def _instead(call: Call, asked: Subject, memory: Memory, down: bool) -> Call:
     return Call(call.tool, args)
 
 
-_SAME_SIDE = ("category", "department", "type", "product", "brand")
-
-
 def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """Replace filters by new ones of the same side: another category takes the first one's place."""
-    if any(kind in new for kind in _SAME_SIDE):
-        old = {k: v for k, v in old.items() if k not in _SAME_SIDE}
+    if any(kind in new for kind in _GOODS):
+        old = {k: v for k, v in old.items() if k not in _GOODS}
     return old | new
 
 
@@ -393,6 +442,7 @@ def remembered(question: str, language: Language, asked: Subject, traces: Sequen
             told = offered.setdefault(str(trace.args["customer"]), [])
             told += [p for p in trace.result.found.get("product", ()) if p not in told]
     named = [str(c.args["customer"]) for c in calls if isinstance(c.args.get("customer"), str)]
+    group = _listed_now(traces, memory)
     new = any(c.tool == "newcomer" for c in calls)  # who is spoken of now was never here before
     return Memory(
         question=question,
@@ -400,7 +450,19 @@ def remembered(question: str, language: Language, asked: Subject, traces: Sequen
         customers=[] if new else (asked.customers or named or list(memory.get("customers", [])))[-3:],
         things=things or memory.get("things", {}),
         found=found or memory.get("found", {}),
+        group=group,
         calls=[{"tool": c.tool, "args": c.args} for c in calls] or memory.get("calls", []),
         offered={k: v[-KEPT_OFFERED:] for k, v in list(offered.items())[-KEPT_OFFERED_TO:]},
         pending=pending,
     )
+
+
+def _listed_now(traces: Sequence[Trace], memory: Memory) -> list[str]:
+    """Return the customers that the last answer found; those before where it was only about them."""
+    group = list(memory.get("group", []))
+    for trace in reversed(traces):
+        found = trace.result.found.get("customer", ()) if trace.result else ()
+        if len(found) > 1:
+            return list(found) if len(found) <= KEPT_GROUP else []
+    about = [str(t.args.get("customer")) for t in traces if not t.args.get("among")]
+    return group if set(about) <= set(group) else []

@@ -23,6 +23,11 @@ _JOINED, _POINTS_BACK = pattern("joined"), pattern("points_back")
 _DIFFERENCE = pattern("difference")
 _EVER, _WHICH = pattern("ever_bought"), pattern("which_thing")
 _THEY, _ONE = pattern("each_of_them"), pattern("one_person")
+_OF_LIST, _BY_VISITS = pattern("of_the_list"), pattern("by_visits")
+_MOST = re.compile(
+    r"\b(?:most|least|best|top|highest|lowest|biggest|largest|fewest|rank|sort|order\s+(?:them|these|those))\b|最|前[\d一二三四五六七八九十]|排",
+    re.IGNORECASE,
+)
 _AMENDS, _STOCK, _COUNTS_GOODS = pattern("amends"), pattern("asks_stock"), pattern("counts_goods")
 _WORDED, _STILL_THERE = patterns("worded"), pattern("still_there")
 _STRICT = pattern("beside_strict")
@@ -71,7 +76,13 @@ def tools(text: str) -> set[str]:
 
 def worded(text: str) -> set[str]:
     """Return the tools that the wording alone asks for, where what they need is named (see `agent.worded`)."""
-    return {name for name in ("last_purchase", "family", "said") if _WORDED[name].search(text)}
+    found = {name for name in ("last_purchase", "family", "said") if _WORDED[name].search(text)}
+    return found | ({"last_purchase"} if asks_before(text) else set())
+
+
+def asks_before(text: str) -> bool:
+    """Whether a text asks for the visit before one that was told."""
+    return any(_WORDED[name].search(text) for name in ("visit_before", "visit_before_last"))
 
 
 def quantities(text: str) -> list[str]:
@@ -197,6 +208,26 @@ def points_back(text: str) -> bool:
 def points_to_several(text: str) -> bool:
     """Whether a text's pronouns mean several ("them", "those")."""
     return bool(_THEY.search(text)) and not _ONE.search(text)
+
+
+def names_groups(text: str) -> bool:
+    """Whether a text asks for segments rather than for customers."""
+    return bool(_DIMENSIONS["segment"].search(text)) and bool(_WHICH.search(text))
+
+
+def ranks(text: str) -> bool:
+    """Whether a text puts things in an order."""
+    return bool(_MOST.search(text))
+
+
+def ranks_by_visits(text: str) -> bool:
+    """Whether how often somebody comes decides that order."""
+    return bool(_BY_VISITS.search(text))
+
+
+def of_the_list(text: str) -> bool:
+    """Whether a text asks of a list at hand ("which of them")."""
+    return bool(_OF_LIST.search(text))
 
 
 def asks_several(text: str) -> bool:

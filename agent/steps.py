@@ -83,6 +83,11 @@ class Steps:
             turn.links, turn.subject = read_question(
                 turn.question, self._s.linker, turn.memory, turn.role, turn.customer, turn.language
             )
+            waiting = conversation.waits_on(turn.links, turn.memory)
+            if waiting and not turn.subject.has("customer"):
+                pending = {"need": "customer", "question": waiting}
+                turn.end("clarify", self._s.say(turn, "which_customer"), pending)
+                return
             attributes = self._s.shop.keys("attribute")
             turn.worded = worded.items(turn.subject, turn.memory.get("calls") or (), attributes)
             if worded.is_newcomer(turn.worded):

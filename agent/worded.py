@@ -3,6 +3,7 @@ for something else as well."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -29,7 +30,11 @@ def items(
         or comparing.items(subject)
         or _visit_days(subject)
         or _campaign(subject)
+        or _at_risk(subject)
+        or _of_the_list(subject)
+        or _to_the_list(subject)
         or _family(subject)
+        or _visit_before(subject, last)
         or _last_purchase(subject, last)
         or _still_there(subject)
     )
@@ -69,10 +74,10 @@ def _stands_for(item: Item, call: Mapping[str, Any], subject: Subject) -> bool:
             return about_brands or tool in ("recommend", "similar_customers", "profile")
         case "changes" | "bought_not":
             return comparing.stands_for(item, call)
-        case "audience":
-            return tool in ("audience", "measure", "campaign", "segments")
-        case "visit_days":
-            return tool in ("measure", "audience", "segments")
+        case "visit_days" | "at_risk":
+            return tool in ("measure", "audience", "segments", "segment")
+        case "measure" | "audience":
+            return tool in ("measure", "audience", "segments", "profile", "campaign")
         case _:
             return tool == "profile" and about != "tastes"
 
@@ -90,6 +95,30 @@ def _last_purchase(subject: Subject, last: Sequence[Mapping[str, Any]]) -> list[
     return [{"tool": "last_purchase"}]
 
 
+def _visit_before(subject: Subject, last: Sequence[Mapping[str, Any]]) -> list[Item]:
+    """ "When was she here before that?" after the last visit was told, and "the visit before last" at any time."""
+    if not subject.has("customer") or subject.links.periods:
+        return []
+    told = next((call for call in reversed(last) if _is_of_last_visit(call, subject)), None)
+    if _says("visit_before_last", subject):
+        before = subject.links.text.count("上上上") + 1
+    elif told is not None and _says("visit_before", subject):
+        before = int(told["args"].get("before") or 0) + 1
+    else:
+        return []
+    found: Item = {"tool": "last_purchase", "before": before}
+    args = told["args"] if told is not None else {}
+    kept = args.get("category") or (args.get("of") or [None])[0]
+    return [found | ({"category": kept} if kept and not subject.has("category") else {})]
+
+
+def _is_of_last_visit(call: Mapping[str, Any], subject: Subject) -> bool:
+    of = call["tool"] == "last_purchase" or (
+        call["tool"] == "profile" and call["args"].get("about") == "visits"
+    )
+    return of and call["args"].get("customer") in subject.customers
+
+
 def _still_there(subject: Subject) -> list[Item]:
     """ "Is she worth a call, or lost?": not what she spent."""
     goods = any(subject.keys(kind) for kind in ("category", "type", "product", "brand", "department"))
@@ -101,7 +130,7 @@ def _still_there(subject: Subject) -> list[Item]:
 
 def _visit_days(subject: Subject) -> list[Item]:
     """ "Which customers only come on weekends?" """
-    if subject.has("customer") and not subject.at_hand:
+    if subject.has("customer") and not (subject.at_hand or subject.group):
         return []
     for name, days in (("only_weekends", "weekend"), ("only_workdays", "workdays")):
         if _says(name, subject) and _asks_of_customers(subject):
@@ -124,6 +153,48 @@ def _asks_of_customers(subject: Subject) -> bool:
         subject.links.things.get(kind) for kind in ("category", "type", "product", "brand", "department")
     )
     return not goods and bool(_CUES["whom"].search(text))
+
+
+def _at_risk(subject: Subject) -> list[Item]:
+    """ "Who is about to leave us?", and of a list at hand "which of them are about to leave?" """
+    links = subject.links
+    one = subject.has("customer") and not (subject.at_hand or subject.group)
+    past = any(not p.future for p in links.periods)
+    groups = cues.names_groups(links.text) and not links.keys("segment")
+    if one or past or groups or links.keys("campaign"):
+        return []
+    return [{"tool": "at_risk"}] if _says("leaving", subject) and _asks_of_customers(subject) else []
+
+
+_RANKS = ("baskets", "units", "mean_basket", "spend")
+_BUYS = re.compile(r"\b(?:buys?|bought|best|top|valuable)\b|买|购|最好|价值", re.IGNORECASE)
+
+
+def _of_the_list(subject: Subject) -> list[Item]:
+    """ "The three of them who come most": a ranking of the list at hand, by what the wording says."""
+    text = subject.links.text
+    if not subject.group or not cues.of_the_list(text) or not cues.ranks(text):
+        return []
+    if cues.tools(text) & {"recommend", "explain_preference", "similar_customers", "notes", "bought_with"}:
+        return []
+    said = [q for q in cues.quantities(text) if q in _RANKS]
+    said = said or (["spend"] if _BUYS.search(text) else [])
+    said = ["baskets"] if cues.ranks_by_visits(text) else said
+    return [{"tool": "measure", "quantity": said[0], "by": "customer"}] if said else []
+
+
+def _to_the_list(subject: Subject) -> list[Item]:
+    """ "Send them a coupon for yogurt": who of the list at hand would take it; of what, where that is not said, is
+    asked back."""
+    if not subject.group or not (_says("reaches_them", subject) and _says("offer_sent", subject)):
+        return []
+    named = subject.has("category") or subject.keys("product")
+    return [{"tool": "audience"}] if named else [{"tool": "clarify"}]
+
+
+def asks_for_what(found: Sequence[Item]) -> bool:
+    """Whether the calls wait for the goods that an offer is for."""
+    return [item["tool"] for item in found] == ["clarify"]
 
 
 def _family(subject: Subject) -> list[Item]:

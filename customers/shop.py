@@ -304,9 +304,10 @@ class Shop:
         product_id: str | None = None,
         n: int = 20,
         segment_id: str | None = None,
+        among: Collection[str] | None = None,
     ) -> v.Audience:
         return self._recommenders.audience(
-            category=category, product_id=product_id, n=n, segment_id=segment_id
+            category=category, product_id=product_id, n=n, segment_id=segment_id, among=among
         )
 
     # campaigns ahead -----------------------------------------------------------------------

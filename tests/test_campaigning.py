@@ -239,3 +239,6 @@ def test_the_bar_offers_a_planned_campaign_as_a_file(shop: Shop) -> None:
     path = bar._plan(reply(Step("audience", {"category": "DIAPERS", "capacity": 3}, 1.0, 1)))
     assert path is not None
     assert len(rows_of(Path(path))) == 3
+    risky = shop.query("SELECT count(*) FROM customer_predictions WHERE churn >= 0.25")[0][0]
+    path = bar._at_risk(reply(Step("at_risk", {"n": 1}, 1.0, 1)))
+    assert len(rows_of(Path(path)) if path else []) == risky

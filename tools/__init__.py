@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tools.at_risk import AtRiskTool
 from tools.audience import AudienceTool
 from tools.base import Tool, WriteTool
 from tools.bought_not import BoughtNotTool
@@ -54,6 +55,7 @@ WORDED: dict[str, Tool] = {
         FamilyTool(),
         VisitDaysTool(),
         SaidTool(),
+        AtRiskTool(),
         ChangesTool(),
         BoughtNotTool(),
     )

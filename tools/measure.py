@@ -49,8 +49,9 @@ class MeasureTool:
     the question; the plan chooses only the quantity and what to break it down by. `amount` keeps the
     groups whose figure lies within it: {"low": 5000, "high": null, "strict_low": true,
     "strict_high": false, "unit": "money"}; without a breakdown the groups are the customers. `without`: goods that
-    do not count, by kind. `query`: of searches, the words that were searched for. `weekend`: by weekday, Saturday and Sunday are told together as well. `of_all_days`: what
-    part of the whole of the data's days the period makes.
+    do not count, by kind. `query`: of searches, the words that were searched for. `weekend`: by weekday, Saturday and
+    Sunday are told together as well. `of_all_days`: what part of the whole of the data's days the period makes. `among`:
+    customers whom all of it is about, also where they are what it is broken down by.
     """
 
     name = "measure"
@@ -70,6 +71,7 @@ class MeasureTool:
             "x-add": "attribute",
         },
         "filters": {"type": "object", "x-entity": "all"},
+        "among": {"type": "array", "x-among": True, "x-derived": True},
         "without": {"type": "object", "x-excluded": True, "x-derived": True},
         "start": {"type": "string", "x-period": "start"},
         "end": {"type": "string", "x-period": "end"},
@@ -116,6 +118,8 @@ def _asked(shop: Shop, args: Mapping[str, Any]) -> _Asked:
         focus = tuple(f"{attribute}={value}" for value in attributes.pop(attribute))
     elif by is not None and by in where:
         focus = where.pop(by)
+    if args.get("among"):
+        where[Dimension.CUSTOMER] = tuple(map(str, args["among"]))
     spec = Measure(
         quantity=Quantity(args["quantity"]), by=by, attribute=attribute, where=where, attributes=attributes,
         without={Dimension(kind): tuple(keys) for kind, keys in (args.get("without") or {}).items()},

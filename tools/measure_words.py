@@ -94,6 +94,8 @@ WEEKDAYS = {
 _CONTACTS = (Quantity.REDEMPTIONS, Quantity.RECEIVED)
 _EITHER = (Quantity.CUSTOMERS, Quantity.BASKETS, Quantity.RECEIVED)
 """Counted once who or what has any of several things: "bought coffee or tea"."""
+_NAMED = 5
+"""How many customers at most are named one by one."""
 _SUMS = (Quantity.SPEND, Quantity.UNITS, Quantity.BASKETS, Quantity.PRODUCTS, Quantity.REDEMPTIONS,
          *measure_events.COUNTS)  # fmt: skip
 
@@ -148,9 +150,12 @@ def _who(shop: Shop, spec: Measure) -> tuple[Called, bool, tuple[str, ...]]:
     used: list[str] = []
     en, zh, narrowed = "customers", "顾客", False
     if spec.where.get(Dimension.CUSTOMER):
-        ids_en, ids_zh, _ = _join(shop, spec, Dimension.CUSTOMER)
-        many = len(spec.where[Dimension.CUSTOMER]) > 1
-        en, zh, narrowed = f"customer{'s' if many else ''} {ids_en}", f"{ids_zh}号顾客", True
+        many = len(spec.where[Dimension.CUSTOMER])
+        ids_en, ids_zh, _ = _join(shop, spec, Dimension.CUSTOMER) if many <= _NAMED else ("", "", ())
+        en, zh = f"customer{'s' if many > 1 else ''} {ids_en}", f"{ids_zh}号顾客"
+        if many > _NAMED:
+            en, zh = f"these {words.number(many)} customers", f"这{words.number(many)}位顾客"
+        narrowed = True
     if spec.where.get(Dimension.SEGMENT):
         seg_en, seg_zh, found = _join(shop, spec, Dimension.SEGMENT)
         used += found
@@ -243,7 +248,7 @@ def statement(shop: Shop, quantity: Quantity, s: Scope, value: float) -> Mapping
                 zh=f"{s.who.zh}{when_zh}共到店{v}次{with_zh}。",
             )
         case Quantity.CUSTOMERS:
-            if s.who.en.startswith(("customer ", "customers ")) and s.named:
+            if s.named:
                 return _buyers_among(s, v)
             noun = s.who.en.replace("customers", "customer", 1) if value == 1 else s.who.en
             return both(en=f"{v} {noun} bought {what_en or 'something'} {when_en}.",

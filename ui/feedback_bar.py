@@ -19,10 +19,15 @@ from customers.errors import CustomersError
 from customers.recommend import plan_file
 from customers.recommend.plan import Terms
 from customers.stores.feedback import Action, FeedbackEvent
+from tools import TOOLS
 from tools.audience import TERMS
+from tools.base import CannotDo
 from ui.escape import inert
 from ui.texts import text
 
+AT_RISK = (
+    "rank", "customer_id", "chance_to_leave", "days_since_last", "usual_days_between", "usual_spend_30_days", "segment",
+)  # fmt: skip
 ACTIONS: tuple[Action, ...] = ("clicked", "bought", "dismissed", "never")
 
 
@@ -88,7 +93,7 @@ class FeedbackBar:
     # what is shown -------------------------------------------------------------------------
     def after(self, reply: Reply | None) -> dict[Any, Any]:
         """Return the bar after an answer; that its offers were shown is kept."""
-        offers, path = self._offers(reply), self._plan(reply)
+        offers, path = self._offers(reply), self._plan(reply) or self._at_risk(reply)
         choices = [(name, key) for key, name in offers.products] if offers else []
         return {
             self.offers: offers,
@@ -148,10 +153,32 @@ class FeedbackBar:
         if not given or not (category or product):
             return None
         try:
-            plan = self.shop.campaign_plan(Terms(**given), category, product, args.get("segment"))
+            plan = self.shop.campaign_plan(
+                Terms(**given), category, product, args.get("segment"), args.get("among")
+            )
         except CustomersError:
             return None  # the answer said why
         target = self.shop.name(*(("category", category) if category else ("product", str(product))))
-        path = self._folder / f"plan-{uuid.uuid4().hex[:8]}.csv"
-        plan_file.write(path, plan_file.render(plan, target, self.shop.segment_names()))
+        return self._written("plan", plan_file.render(plan, target, self.shop.segment_names()))
+
+    def _at_risk(self, reply: Reply | None) -> str | None:
+        """Write all customers at risk of an answer that listed the first of them, and return where."""
+        step = next((s for s in reply.steps if s.tool == "at_risk"), None) if reply else None
+        if step is None:
+            return None
+        try:
+            found = TOOLS["at_risk"].run(self.shop, step.args).full
+        except CannotDo:
+            return None  # the answer said why
+        segments = self.shop.segment_names()
+        rows = [
+            (rank, one.customer_id, f"{one.chance:.4f}", one.away, one.gap, f"{one.usual:.2f}",
+             segments.get(one.customer_id, ""))
+            for rank, one in enumerate(found, 1)
+        ]  # fmt: skip
+        return self._written("at-risk", plan_file.table(AT_RISK, rows)) if rows else None
+
+    def _written(self, name: str, content: str) -> str:
+        path = self._folder / f"{name}-{uuid.uuid4().hex[:8]}.csv"
+        plan_file.write(path, content)
         return str(path)

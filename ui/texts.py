@@ -195,7 +195,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Kept: {product} is never offered to customer {customer} again.",
         "已记录：不再向{customer}号顾客推荐{product}。",
     ),
-    "plan_file": ("Download the plan (CSV)", "下载活动计划（CSV）"),
+    "plan_file": ("Download the list (CSV)", "下载名单（CSV）"),
     "grounded": (
         "{supported} of {claims} claims checked against facts",
         "{claims} 处陈述中 {supported} 处有据可查",
@@ -231,6 +231,7 @@ TOOLS: dict[str, tuple[str, str]] = {
     "bought_not": ("bought one, not the other", "买过与没买过"),
     "visit_days": ("days of visits", "到店日"),
     "said": ("reviews and inquiries", "评价和咨询"),
+    "at_risk": ("who may leave", "流失风险"),
     "notes": ("notes", "备注"),
     "add_note": ("a note to keep", "添加备注"),
     "erase_note": ("notes to erase", "删除备注"),

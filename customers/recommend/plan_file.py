@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from customers.errors import BadInput
@@ -38,6 +38,15 @@ def render(plan: Plan, target: Name, segments: Mapping[str, str]) -> str:
             "" if contact.days_since is None else contact.days_since,
             _plain(segments.get(contact.customer_id, "")), _plain(why["en"]), _plain(why["zh"]),
         ])  # fmt: skip
+    return out.getvalue()
+
+
+def table(columns: Sequence[str], cells: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV text that no spreadsheet reads as formulas; None is an empty cell."""
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(columns)
+    rows.writerows([_plain(c) if isinstance(c, str) else c for c in row] for row in cells)
     return out.getvalue()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 
 import duckdb
@@ -214,8 +214,9 @@ class Recommenders:
         product_id: str | None = None,
         n: int = 20,
         segment_id: str | None = None,
+        among: Collection[str] | None = None,
     ) -> v.Audience:
-        """Return the `n` customers most likely to buy from the category, or the product, within
+        """Return the `n` customers (of `among`, where given) most likely to buy from the category, or the product, within
         30 days: by the category's preference model where there is one, else by the rate model of
         `recommend.audience`. `base_rate` is the share of all customers who bought it in the last 30
         days of the data."""
@@ -227,6 +228,10 @@ class Recommenders:
             exposed = exposure(self._k.tenure.astype(np.float64))
             probability = fit_rate(decayed, exposed).probability(decayed, exposed, HORIZON)
         eligible = self._members(segment_id)
+        if among is not None:
+            eligible = np.intersect1d(
+                eligible, [self._customers[c] for c in among if c in self._customers]
+            ).astype(np.int64)
         order = eligible[np.lexsort((eligible, -probability[eligible]))][:n]
         members = tuple(
             v.AudienceMember(
