@@ -166,7 +166,7 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
                 args[name] = Found(_UNPLACED, kind, subject.described[kind].n)
         elif kind == "all" and name not in args:
             args[name] = _undivided(filters(subject), args.get("by"), links)
-        elif schema.get("x-count") and (n := count_for(tool, args, links)):
+        elif schema.get("x-count") and not _only_lasts(args, links) and (n := count_for(tool, args, links)):
             args[name] = n
         elif literal := schema.get("x-literal"):
             args[name] = getattr(links, literal) or (links.text if literal == "note" else "")
@@ -207,6 +207,11 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
 def _of_group(args: Mapping[str, Any], subject: Subject) -> bool:
     """Whether a call is of the whole list at hand: a figure of a few is told of each of them."""
     return len(subject.group) > MAX_EACH or (bool(subject.group) and args.get("by") in (None, "customer"))
+
+
+def _only_lasts(args: Mapping[str, Any], links: Links) -> bool:
+    """Whether the one number of a question says how long ("for two months"), and counts nothing."""
+    return bool(args.get("days")) and len(links.counts) <= 1
 
 
 def _applies(modifier: str, args: Mapping[str, Any]) -> bool:

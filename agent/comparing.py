@@ -1,4 +1,5 @@
-"""Questions whose wording alone asks what changed against the time before, or who bought one thing and not another."""
+"""Questions whose wording alone asks what changed against the time before, who bought one thing and not another, who stayed
+away, and what part of the sales the best customers make."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import Any
 
 from agent import cues
 from agent.left_out import KINDS
-from agent.periods import Period
+from agent.periods import Period, chinese_number
 from agent.prompts import pattern, patterns
 from agent.subject import Subject
 from tools.changes import BY
@@ -20,6 +21,17 @@ Thing = dict[str, str]
 
 _CHANGES, _SPLIT, _NOT = patterns("changes"), pattern("clauses"), pattern("buys_not")
 _BUYING, _WHOM = pattern("buying"), patterns("worded")["whom"]
+_ABSENT, _TOP = patterns("absent"), pattern("top_share")
+_SINCE = re.compile(r"since\b|自从?", re.IGNORECASE)
+_AFTER = re.compile(r"\s*(?:之后|以后|以来|后|起)")
+_AFTER_BEFORE = re.compile(r"\bafter\s+(?:the\s+)?$", re.IGNORECASE)
+_NUMBERS = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "couple of": 2}
+_UNITS = {"day": 1, "week": 7, "month": 30, "天": 1, "周": 7, "星期": 7, "月": 30}
+_LASTED = re.compile(
+    r"\b(?P<en>\d{1,3}|a\b|one|two|three|four|five|six|couple\s+of)\s+(?:days?|weeks?|months?)\b"
+    r"|(?P<zh>[一二两三四五六七八九十]{1,3}|\d{1,3})\s*(?:天|周|个?星期|个月)",
+    re.IGNORECASE,
+)
 _FROM_TO = re.compile(r"\bto\b|到|至", re.IGNORECASE)
 _BUT = re.compile(r"却|\bwhile\b|\bwhereas\b", re.IGNORECASE)
 
@@ -28,7 +40,7 @@ def items(subject: Subject) -> list[Item]:
     """Return the call that a question's wording asks for, without what is bound; [] for any other question."""
     if subject.has("customer") and not subject.at_hand:
         return []
-    return _bought_not(subject) or _changed(subject)
+    return _bought_not(subject) or _top_share(subject) or _absent(subject) or _changed(subject)
 
 
 # what changed -----------------------------------------------------------------------------------
@@ -98,6 +110,57 @@ def _denied(text: str, at: int) -> bool:
     """Whether the clause in front of a thing says that it is not bought."""
     clause = _BUT.split(_SPLIT.split(text[:at])[-1])[-1]
     return bool(_NOT.search(clause))
+
+
+# who stayed away --------------------------------------------------------------------------------
+def _absent(subject: Subject) -> list[Item]:
+    """ "Who hasn't been here since October?", "customers who spend over $5,000 but never use coupons"."""
+    text, links = subject.links.text, subject.links
+    if not _WHOM.search(text) or links.keys("campaign") or any(p.future for p in links.periods):
+        return []
+    if _ABSENT["coupons"].search(text):
+        spans = [(p.start.isoformat(), p.end.isoformat()) for p in links.periods[:1]]
+        return [
+            {"tool": "absent", "of": "coupons"}
+            | ({"start": spans[0][0], "end": spans[0][1]} if spans else {})
+        ]
+    goods = bool(links.keys("category") or links.keys("product"))
+    if not _ABSENT["bought" if goods else "came"].search(text):
+        return []
+    if links.periods:
+        return [{"tool": "absent", "of": "visits"} | _away(text, links.periods[-1])]
+    if lasted := _LASTED.search(text):
+        number = lasted["en"] or lasted["zh"]
+        count = _NUMBERS.get(number.lower()) or chinese_number(number)
+        days = next(
+            days for unit, days in _UNITS.items() if lasted.group().lower().rstrip("s").endswith(unit)
+        )
+        return [{"tool": "absent", "of": "visits", "days": count * days}] if count else []
+    return []
+
+
+def _away(text: str, period: Period) -> Item:
+    """The days on which they did not come: "since October" and "after October" begin when October is over, for in it
+    they were seen last."""
+    since = bool(_SINCE.match(period.text))
+    after = bool(_AFTER.match(text, period.span[1]) or _AFTER_BEFORE.search(text[: period.span[0]]))
+    if not (since or after):
+        return {"start": period.start.isoformat(), "end": period.end.isoformat()}
+    seen = period.start if since else period.end
+    if since and seen.day == 1 and not re.search(r"\d", period.text):  # a month, not its first day
+        seen = (seen.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    return {"since": period.start.isoformat(), "start": (seen + timedelta(days=1)).isoformat()}
+
+
+# the best customers' part -----------------------------------------------------------------------
+def _top_share(subject: Subject) -> list[Item]:
+    """ "How much do our top 10% of customers bring in?" """
+    text = subject.links.text
+    found = _TOP.search(text)
+    if not found or not _CHANGES["customer"].search(text) or subject.links.keys("campaign"):
+        return []
+    number = next((g for g in found.groups() if g), None)
+    return [{"tool": "top_share"} | ({"percent": float(number)} if number else {})]
 
 
 def stands_for(item: Mapping[str, Any], call: Mapping[str, Any]) -> bool:

@@ -74,6 +74,76 @@ def test_who_bought_the_one_and_not_the_other():
     assert not set(both.found["customer"]) & set(found.found["customer"])
 
 
+def test_who_came_before_and_not_since():
+    rows = corner.shop().query(
+        "SELECT customer_id, sum(amount) FROM events WHERE kind = 'purchase' GROUP BY 1 HAVING max(ts) < '2024-08-01' ORDER BY 2 DESC"
+    )
+    found = run("absent", of="visits", start="2024-08-01")
+    assert set(found.found["customer"]) == {str(key) for key, _ in rows}
+    assert found.facts[0].value == len(rows)
+    assert found.facts[1].value == pytest.approx(float(rows[0][1]), abs=0.01)
+    assert found.found == run("absent", of="visits", days=27).found  # the data ends on August 27
+    rich = run(
+        "absent", of="visits", start="2024-08-01", amount={"low": float(rows[0][1]) - 0.01, "unit": "money"}
+    )
+    assert rich.found["customer"] == (str(rows[0][0]),)
+
+
+def test_who_bought_it_before_and_not_since():
+    rows = corner.shop().query(
+        "SELECT customer_id FROM events JOIN products USING (product_id) WHERE kind = 'purchase' AND category = 'MILK'"
+        " GROUP BY 1 HAVING max(ts) < '2024-08-01'"
+    )
+    found = run("absent", of="visits", category="MILK", start="2024-08-01")
+    assert set(found.found["customer"]) == {str(key) for (key,) in rows}
+
+
+def test_who_redeemed_no_coupon():
+    rows = corner.shop().query(
+        "SELECT customer_id FROM events GROUP BY 1 HAVING bool_or(kind = 'purchase') AND NOT bool_or(kind = 'redemption')"
+    )
+    assert set(run("absent", of="coupons").found["customer"]) == {str(key) for (key,) in rows}
+
+
+def test_the_part_of_the_best_customers():
+    spent = [float(s) for (s,) in corner.shop().query(
+        "SELECT sum(amount) FROM events WHERE kind = 'purchase' GROUP BY customer_id ORDER BY 1 DESC"
+    )]  # fmt: skip
+    best, half = run("top_share", percent=10).facts
+    assert best.value == pytest.approx(sum(spent[:20]) / sum(spent))  # 20 of 200
+    assert sum(spent[: half.value]) >= sum(spent) / 2 > sum(spent[: half.value - 1])
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Who hasn't been here since June?", {"of": "visits", "start": "2024-07-01"}),
+        ("哪些顾客六月之后就没来过？", {"of": "visits", "start": "2024-07-01"}),
+        ("Which customers haven't visited for two months?", {"of": "visits", "days": 60}),
+        ("最近30天没来过的顾客有哪些", {"of": "visits", "start": "2024-07-29", "end": "2024-08-27"}),
+        ("who hasn't bought milk since June 15?", {"of": "visits", "start": "2024-06-16"}),
+        ("Which customers never use coupons?", {"of": "coupons"}),
+        ("哪些顾客从没用过优惠券？", {"of": "coupons"}),
+    ],
+)
+def test_the_wording_asks_who_stayed_away(question: str, expected: dict[str, Any]):
+    (item,) = items(about(question))
+    assert item["tool"] == "absent"
+    assert {name: item.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "percent"),
+    [
+        ("How much do our top 10% of customers bring in?", 10), ("花钱最多的5%顾客贡献了多少销售额", 5),
+        ("Does the 80/20 rule hold for our customers?", None),
+    ],
+)  # fmt: skip
+def test_the_wording_asks_for_the_best_customers_part(question: str, percent: float | None):
+    (item,) = items(about(question))
+    assert (item["tool"], item.get("percent")) == ("top_share", percent)
+
+
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
@@ -113,8 +183,12 @@ def test_the_wording_asks_for_the_one_without_the_other(question: str):
     [
         "How much did we sell of everything but milk?", "Which customers bought milk and cheese?", "哪些顾客没买过牛奶？",
         "How did milk sales grow from January to March?", "Which customers spent more than $500?", "What sold best in February?",
-        "Why would customer 88 buy milk?", "Which customers might we lose?",
+        "Why would customer 88 buy milk?", "Which customers might we lose?", "Who should not get our coupon for milk?",
     ],
 )  # fmt: skip
 def test_other_questions_are_left_alone(question: str):
-    assert not [item for item in items(about(question)) if item["tool"] in ("changes", "bought_not")]
+    assert not [
+        item
+        for item in items(about(question))
+        if item["tool"] in ("changes", "bought_not", "absent", "top_share")
+    ]

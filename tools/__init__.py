@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tools.absent import AbsentTool
 from tools.at_risk import AtRiskTool
 from tools.audience import AudienceTool
 from tools.base import Tool, WriteTool
@@ -21,6 +22,7 @@ from tools.said import SaidTool
 from tools.search_products import SearchProductsTool
 from tools.segments import SegmentsTool, SegmentTool
 from tools.similar_customers import SimilarCustomersTool
+from tools.top_share import TopShareTool
 from tools.visit_days import VisitDaysTool
 from tools.write_notes import AddNoteTool, EraseNoteTool
 
@@ -57,6 +59,8 @@ WORDED: dict[str, Tool] = {
         SaidTool(),
         AtRiskTool(),
         ChangesTool(),
+        AbsentTool(),
+        TopShareTool(),
         BoughtNotTool(),
     )
 }

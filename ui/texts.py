@@ -227,6 +227,8 @@ TOOLS: dict[str, tuple[str, str]] = {
     "last_purchase": ("the last purchase", "最近一次购买"),
     "newcomer": ("new customers", "新顾客"),
     "family": ("more of the same makers", "同厂商商品"),
+    "absent": ("who stayed away", "许久未来"),
+    "top_share": ("share of the best customers", "头部顾客占比"),
     "changes": ("what changed", "变化对比"),
     "bought_not": ("bought one, not the other", "买过与没买过"),
     "visit_days": ("days of visits", "到店日"),
