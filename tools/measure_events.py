@@ -150,9 +150,11 @@ def lead(shop: Shop, spec: Measure, many: str, group_zh: str) -> Mapping[str, st
         return None
     en, zh, called = [], [], _CALLED[spec.quantity]
     kinds = ", ".join(f"'{kind}'" for kind in KINDS[spec.quantity])
-    if shop.query(f"SELECT 1 FROM events WHERE kind IN ({kinds}) AND event_id LIKE 'simulated:%' LIMIT 1"):
-        en.append(f"Simulated {called['en']}: the shop has none of its own.")
-        zh.append(f"以下{called['zh']}为模拟数据，店铺本身没有这类记录。")
+    made = "event_id LIKE 'simulated:%'"
+    some, every = shop.query(f"SELECT bool_or({made}), bool_and({made}) FROM events WHERE kind IN ({kinds})")[0]
+    if some:
+        en.append(f"{'These are' if every else 'Counted as well are'} simulated {called['en']}.")
+        zh.append(f"{'以下均为' if every else '以下包含'}模拟的{called['zh']}数据。")
     if spec.least_customers > 1:
         did_en, did_zh = ("used", "用") if spec.by is Dimension.QUERY else ("rated", "评")
         en.append(f"Ranked are {many} that at least {spec.least_customers} customers {did_en}.")
