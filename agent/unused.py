@@ -23,9 +23,11 @@ _BESIDE, _COMPLAINTS = patterns("beside_purchases"), pattern("beside_complaints"
 _BESIDE_NAMES = {
     "searches": both(en="searches", zh="搜索"), "reviews": both(en="reviews and ratings", zh="评价和评分"),
     "looks": both(en="what was looked at", zh="浏览和点击"), "inquiries": both(en="inquiries", zh="咨询"),
+    "carts": both(en="what was put into carts", zh="加购"), "returns": both(en="returns", zh="退货"),
 }  # fmt: skip
 _TOLD_BY = {
     "searches": {"searches"}, "looks": {"views"}, "inquiries": {"inquiries"},
+    "carts": {"cart_adds"}, "returns": {"returns"},
     "reviews": {"reviews", "good_reviews", "bad_reviews", "mean_rating"},
 }  # fmt: skip
 
@@ -95,7 +97,9 @@ def beside_purchases(text: str, traces: Sequence[Trace]) -> list[Mapping[str, st
 
 def complaints(text: str, traces: Sequence[Trace]) -> bool:
     """Whether complaints were asked for, and inquiries of every kind counted."""
-    return bool(_COMPLAINTS.search(text)) and any(t.result and t.args.get("quantity") == "inquiries" for t in traces)
+    return bool(_COMPLAINTS.search(text)) and any(
+        t.result and t.args.get("quantity") == "inquiries" for t in traces
+    )
 
 
 def _leaves(value: Any) -> Iterator[Any]:

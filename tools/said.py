@@ -154,7 +154,9 @@ def _one(shop: Shop, customer: str, rank: int | None, one: Written) -> Fact:
     rated_zh = f"，评{one.rating:g}分（满分{scale}分）" if one.rating is not None else ""
     made_en, made_zh = (" (simulated)", "（模拟）") if one.made else ("", "")
     who = names.customer(customer)
-    lead_en, lead_zh = (f"{rank}. ", f"{rank}. ") if rank else (f"Latest of {who.en}: ", f"{who.zh}最近写的：")
+    lead_en, lead_zh = (
+        (f"{rank}. ", f"{rank}. ") if rank else (f"Latest of {who.en}: ", f"{who.zh}最近写的：")
+    )
     en = f"{lead_en}{words.day(one.day, 'en')}, {said_en}{made_en}{about}{rated_en}"
     zh = f"{lead_zh}{words.day(one.day, 'zh')}，{said_zh}{made_zh}{of.zh if of else ''}{rated_zh}"
     quote = notes.quote(one.text, _LENGTH)
