@@ -10,6 +10,7 @@ from typing import Any
 
 from agent import cues
 from agent.binding import filters, without_periods
+from agent.links import Links
 from agent.plan import breakdowns
 from agent.prompts import pattern, patterns
 from agent.subject import Subject
@@ -26,6 +27,7 @@ _COUNTED, _STRICT, _CONDITION = (
 _BUYING, _CLAUSES, _JOINED = pattern("buying"), pattern("clauses"), pattern("joined")
 _GOODS = ("department", "category", "type", "product", "brand")
 _WHAT = re.compile(r"\bwhat\b|什么|啥", re.IGNORECASE)
+_EITHER = re.compile(r"\b(?:or|than)\b|还是|比", re.IGNORECASE)
 _MOST = re.compile(r"\b(?:most|least)\b|最[多少]", re.IGNORECASE)
 _COMPLAINS = re.compile(r"\b(?:complain|return)\w*|投诉|退货|退换|退回", re.IGNORECASE)
 _OF_COMPLAINT = frozenset({"inquiries", "returns"})
@@ -37,6 +39,10 @@ _INQUIRIES = re.compile(
     r"\bcomplain\w*|\b(?:inquir|enquir)\w+|\bask\w*|\btickets?\b|投诉|抱怨|咨询|问|工单|吐槽", re.IGNORECASE
 )
 _BAD = pattern("beside_complaints")
+_SOUGHT = re.compile(
+    r"\bsearch\w*\s+for\s+(.+?)(?=\s+(?:in|on|during|over|last|this|from|by|per|and|or|than|compared|more|most|least|since|between|at)\b"
+    r"|\s*[?.!,;]|$)|(?:搜索?|检索)[过了]?([\u3400-\u9fffA-Za-z ]+?)(?=的?(?:次数|人|顾客|客户|有|多少|几|最)|[，。？?]|$)", re.IGNORECASE,
+)  # fmt: skip
 _BEFORE_WORDS = re.compile(r"^(?:搜索?|检索)?[过了的得]+|^(?:the|an?|some|any)\s+", re.IGNORECASE)
 _AGAIN = re.compile(
     r"^\W*(?:(?:and|what\s+about|how\s+about|now|ok(?:ay)?)\b|那么?|再|还有|换成|按)|呢\W*$", re.IGNORECASE
@@ -73,7 +79,7 @@ def _figures(subject: Subject, attributes: Sequence[str]) -> list[Item]:
     named = [q for q in quantities(text) if _is_asked(q, text)]
     if not named or _is_about_buyers(subject):
         return []
-    if not (cues.asks_several(text) or _JOINED.search(text)):
+    if not (cues.asks_several(text) or _JOINED.search(text) or _EITHER.search(text)):
         named = named[:1]
     return [_figure(q, subject, attributes) for q in named]
 
@@ -95,13 +101,20 @@ def _is_about_buyers(subject: Subject) -> bool:
 
 
 def _figure(quantity: str, subject: Subject, attributes: Sequence[str]) -> Item:
-    by = next((b for b in breakdowns(subject, attributes) if b != "none"), "none")
     text = without_periods(subject.links)
+    by = _asked_by(subject, attributes)
     if quantity == "searches":
         return _searches(by, subject)
     if by == "none" and _WHAT.search(text) and _MOST.search(text) and not any(map(subject.keys, _GOODS)):
         by = "category"  # "what do they complain about most?"
     return {"tool": "measure", "quantity": quantity, "by": by} | _of_all(quantity, by, subject)
+
+
+def _asked_by(subject: Subject, attributes: Sequence[str]) -> str:
+    """What the figure is broken down by; of several kinds that are spoken of ("which segment rates products worst") the one
+    that is asked for."""
+    found = [by for by in breakdowns(subject, attributes) if by != "none"]
+    return cues.asked_first(subject.links.text, found) if found else "none"
 
 
 def _of_all(quantity: str, by: str, subject: Subject) -> Item:
@@ -113,14 +126,8 @@ def _of_all(quantity: str, by: str, subject: Subject) -> Item:
 
 def _searches(by: str, subject: Subject) -> Item:
     """A search is of no product: the goods that are named are the words to look for, as the asker wrote them."""
-    links = subject.links
-    spans = [span for (kind, _), span in links.spans.items() if kind in _GOODS]
-    spans += [match for term, match in links.alike.items()]
-    words = [links.text[slice(*span)] for span in sorted(set(spans))]
-    words += [term for term, _ in links.ambiguous if term not in links.alike]
-    words += [term for term in links.terms if cues.is_thing(links.text, term)]
-    words = [word for told in words if (word := _BEFORE_WORDS.sub("", told).strip())]
-    asks_what = _ASKED["searches"].search(links.text) and not words
+    words = _sought(subject.links)
+    asks_what = _ASKED["searches"].search(subject.links.text) and not words
     by = (
         "query"
         if (by in _GOODS and not words) or (asks_what and by == "none")
@@ -129,7 +136,29 @@ def _searches(by: str, subject: Subject) -> Item:
         else by
     )
     item = {"tool": "measure", "quantity": "searches", "by": by} | _of_all("searches", by, subject)
-    return item | ({"query": list(dict.fromkeys(words))} if words else {})
+    return item | ({"query": words} if words else {})
+
+
+def _sought(links: Links) -> list[str]:
+    """The words that searches are asked for, as the asker wrote them: what stands behind "searched for" where it names
+    goods or is unknown, else the goods."""
+    text = links.text
+    goods = [span for (kind, _), span in links.spans.items() if kind in _GOODS] + list(links.alike.values())
+    goods += [_place(text, term) for term, _ in links.ambiguous if term not in links.alike]
+    terms = [_place(text, term) for term in links.terms]
+    phrase = _SOUGHT.search(text)
+    place = phrase.span(phrase.lastindex or 0) if phrase else (0, 0)
+    inside = [span for span in (*goods, *terms) if span[0] < place[1] and place[0] < span[1]]
+    spans = [place] if inside else []
+    spans += [span for span in goods if span not in inside]
+    spans += [span for span in terms if span not in inside and cues.is_thing(text, text[slice(*span)])]
+    words = (_BEFORE_WORDS.sub("", text[slice(*span)]).strip() for span in sorted(spans))
+    return [word for word in dict.fromkeys(words) if word]
+
+
+def _place(text: str, part: str) -> tuple[int, int]:
+    at = max(text.find(part), 0)
+    return at, at + len(part)
 
 
 def _by_something_else(
@@ -141,7 +170,7 @@ def _by_something_else(
         return []
     if cues.quantities(text) or quantities(text) or cues.tools(text) - {"measure", "segment", "segments"}:
         return []
-    by = next((b for b in breakdowns(subject, attributes) if b != "none"), "none")
+    by = _asked_by(subject, attributes)
     kept = {"query": before["query"]} if before.get("query") else {}
     return [{"tool": "measure", "quantity": before["quantity"], "by": by} | kept] if by != "none" else []
 

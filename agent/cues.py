@@ -30,6 +30,7 @@ _MOST = re.compile(
 )
 _AMENDS, _STOCK, _COUNTS_GOODS = pattern("amends"), pattern("asks_stock"), pattern("counts_goods")
 _WORDED, _STILL_THERE = patterns("worded"), pattern("still_there")
+_ASKS_KIND = re.compile(r"\b(?:which|what|who|by|per|each|every)\b|[哪谁各按每]", re.IGNORECASE)
 _STRICT = pattern("beside_strict")
 _COMPLAINT, _GROWTH, _SHOP_WIDE = pattern("complaint"), pattern("growth"), pattern("shop_wide")
 
@@ -128,6 +129,19 @@ def breakdowns(
         found += [d for d in linked if d not in found]
         return [*found, "none"]
     return found or ["none"]
+
+
+def asked_first(text: str, kinds: Sequence[str]) -> str:
+    """Return the dimension of `kinds` that a text asks for: the first named behind "which", "by" or "each"."""
+    marker = _ASKS_KIND.search(text)
+    start = marker.start() if marker else 0
+
+    def place(kind: str) -> int:
+        cue = _DIMENSIONS.get(kind) or _ATTRIBUTES.get(kind)
+        found = cue.search(text, start) if cue else None
+        return found.start() if found else len(text)
+
+    return min(kinds, key=place)
 
 
 def names_product(text: str) -> bool:

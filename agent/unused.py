@@ -23,9 +23,11 @@ _BESIDE, _COMPLAINTS = patterns("beside_purchases"), pattern("beside_complaints"
 _BESIDE_NAMES = {
     "searches": both(en="searches", zh="搜索"), "reviews": both(en="reviews and ratings", zh="评价和评分"),
     "looks": both(en="what was looked at", zh="浏览和点击"), "inquiries": both(en="inquiries", zh="咨询"),
+    "carts": both(en="what was put into carts", zh="加购"), "returns": both(en="returns", zh="退货"),
 }  # fmt: skip
 _TOLD_BY = {
     "searches": {"searches"}, "looks": {"views"}, "inquiries": {"inquiries"},
+    "carts": {"cart_adds"}, "returns": {"returns"},
     "reviews": {"reviews", "good_reviews", "bad_reviews", "mean_rating"},
 }  # fmt: skip
 

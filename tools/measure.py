@@ -166,6 +166,7 @@ def _single(shop: Shop, asked: _Asked) -> ToolResult:
         raise CannotDo(_nothing())  # a mean of nothing is not zero
     facts = [_fact(where, spec.quantity, result.total, statement(shop, spec.quantity, where, result.total))]
     facts += [fact] if (fact := measure_events.doers(shop, spec, where)) else []
+    facts += measure_events.of_all_reviews(shop, spec, where, result.total)
     without = {d: keys for d, keys in spec.where.items() if d not in _GOODS}
     counted = spec.quantity in _SHARED and not (where.named and spec.quantity is Quantity.CUSTOMERS)
     if counted and (len(without) < len(spec.where) or spec.without):

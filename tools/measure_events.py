@@ -150,9 +150,13 @@ def lead(shop: Shop, spec: Measure, many: str, group_zh: str) -> Mapping[str, st
         return None
     en, zh, called = [], [], _CALLED[spec.quantity]
     kinds = ", ".join(f"'{kind}'" for kind in KINDS[spec.quantity])
-    if shop.query(f"SELECT 1 FROM events WHERE kind IN ({kinds}) AND event_id LIKE 'simulated:%' LIMIT 1"):
-        en.append(f"Simulated {called['en']}: the shop has none of its own.")
-        zh.append(f"以下{called['zh']}为模拟数据，店铺本身没有这类记录。")
+    made = "event_id LIKE 'simulated:%'"
+    some, every = shop.query(f"SELECT bool_or({made}), bool_and({made}) FROM events WHERE kind IN ({kinds})")[
+        0
+    ]
+    if some:
+        en.append(f"{'These are' if every else 'Counted as well are'} simulated {called['en']}.")
+        zh.append(f"{'以下均为' if every else '以下包含'}模拟的{called['zh']}数据。")
     if spec.least_customers > 1:
         did_en, did_zh = ("used", "用") if spec.by is Dimension.QUERY else ("rated", "评")
         en.append(f"Ranked are {many} that at least {spec.least_customers} customers {did_en}.")
@@ -169,6 +173,22 @@ def require_records(shop: Shop, quantity: Quantity) -> None:
             both(en=f"This shop's data has no {called['en']}, so there is nothing to count.",
                  zh=f"本店数据中没有{called['zh']}记录，无法统计。")
         )  # fmt: skip
+
+
+def of_all_reviews(shop: Shop, spec: Measure, s: Scope, part: float) -> list[Fact]:
+    """What part of the reviews of the same the good or the bad ones are."""
+    if spec.quantity not in (Quantity.GOOD_REVIEWS, Quantity.BAD_REVIEWS):
+        return []
+    whole = shop.measure(replace(spec, quantity=Quantity.REVIEWS)).total
+    if not whole:
+        return []
+    share = words.percent(part / whole)
+    text = both(
+        en=f"That is {share} of the {words.plural(whole, 'review')}.",
+        zh=f"占{words.number(whole)}条评价的{share}。",
+    )
+    return [Fact(s.who.en, "share_of_reviews", part / whole, "share", text,
+                 period=s.when.en, population=s.who.en, names=s.names)]  # fmt: skip
 
 
 def nothing(spec: Measure) -> CannotDo | None:
