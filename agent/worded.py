@@ -30,6 +30,8 @@ def items(
         or comparing.items(subject)
         or _visit_days(subject)
         or _campaign(subject)
+        or _coupons_of(subject)
+        or _vips(subject)
         or _at_risk(subject)
         or _of_the_list(subject)
         or _to_the_list(subject)
@@ -145,6 +147,22 @@ def _campaign(subject: Subject) -> list[Item]:
         return []
     text = subject.links.text
     return [{"tool": "audience"}] if budget.plans(text) or "budget" in budget.terms(text) else []
+
+
+def _coupons_of(subject: Subject) -> list[Item]:
+    """ "Which coupons did 900 use?": by campaign, as a coupon is known by."""
+    if not subject.has("customer") or not _says("coupons_used", subject):
+        return []
+    several = cues.tools(subject.links.text) - {"measure", "campaign", "notes", "audience"}
+    return [] if several else [{"tool": "measure", "quantity": "redemptions", "by": "campaign"}]
+
+
+def _vips(subject: Subject) -> list[Item]:
+    """ "Who are our VIP customers?": who spends most."""
+    plain = not cues.tools(subject.links.text) & {"recommend", "audience", "similar_customers"}
+    one = subject.has("customer") and not subject.at_hand
+    asked = _asks_of_customers(subject) and _says("vips", subject) and plain and not one
+    return [{"tool": "measure", "quantity": "spend", "by": "customer"}] if asked else []
 
 
 def _asks_of_customers(subject: Subject) -> bool:

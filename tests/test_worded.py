@@ -15,6 +15,8 @@ from tests.test_plan import about
 
 LAST, LEFT = {"tool": "last_purchase"}, {"tool": "profile", "about": "visits"}
 PLAN = {"tool": "audience"}
+COUPONS = {"tool": "measure", "quantity": "redemptions", "by": "campaign"}
+BEST = {"tool": "measure", "quantity": "spend", "by": "customer"}
 OFFERS, ASK = {"tool": "newcomer", "part": "offers"}, {"tool": "newcomer", "part": "questions"}
 RISK, BEFORE = {"tool": "at_risk"}, {"tool": "last_purchase", "before": 1}
 WEEKEND, WORKDAYS = {"tool": "visit_days", "days": "weekend"}, {"tool": "visit_days", "days": "workdays"}
@@ -34,6 +36,8 @@ WORDED = [
     ("88号顾客常买的品牌还有哪些商品他可能喜欢？", [{"tool": "family"}]),
     ("Which customers only come on weekends?", [WEEKEND]), ("哪些顾客只在周末来?", [WEEKEND]),
     ("Plan a coupon for milk with a budget of $200", [PLAN]), ("给牛奶做一个优惠券活动，预算300美元", [PLAN]),
+    ("Which coupons did customer 88 use?", [COUPONS]), ("88号顾客用过哪些优惠券？", [COUPONS]),
+    ("Who are our VIP customers?", [BEST]), ("VIP客户有哪些？", [BEST]),
     ("Run a promotion on wine", [PLAN]),
     ("How many shoppers never come at weekends?", [WORKDAYS]), ("有多少顾客只在工作日来？", [WORKDAYS]),
     ("Who is about to leave us?", [RISK]), ("哪些顾客可能快要流失了", [RISK]), ("Which customers might we lose?", [RISK]),
