@@ -108,7 +108,11 @@ def review(s: Services, turn: Turn) -> None:
     """End a turn whose plan needs what was not, or not clearly, named, or changes something."""
     links, names = turn.links, {c.tool for c in turn.calls}
     first = turn.calls[0].tool if turn.calls else "clarify"
-    single = any(c.tool == "measure" and c.args.get("by") == "none" for c in turn.calls)
+    several = cues.points_to_several(links.text)
+    single = any(
+        c.tool == "measure" and (c.args.get("by") == "none" or (c.args.get("by") == "query" and not several))
+        for c in turn.calls
+    )
     if worded.asks_for_what(turn.worded):
         _which_thing(s, turn)
         return

@@ -202,6 +202,7 @@ def test_answers_need_no_model_and_follow_ups_keep_the_figure(tmp_path: Path):
     assert told[2].steps[0].args["by"] == "month"
     of_all = agent.ask("Which products are rated worst?", role="service", customer="0")
     assert "customer" not in of_all.steps[0].args["filters"]
+    assert agent.ask("她搜过什么?").kind == "clarify"
     counted = agent.ask("三月份有多少次投诉?")
     assert "未单独标出投诉" in counted.answer
     assert not any(r.usage.llm_calls for r in (*told, of_all, counted))

@@ -122,7 +122,7 @@ def _none(shop: Shop, customer: str, about: str, args: Mapping[str, Any]) -> Too
     if not shop.query("SELECT 1 FROM events WHERE list_contains(?, kind) LIMIT 1", [list(_KINDS[about])]):
         kinds = _CALLED["all"] if about == "complaints" else called
         raise CannotDo(
-            both(en=f"This shop's data has no {kinds['en']}, of {who.en} or of anybody else.",
+            both(en=f"This shop's data has no {kinds['en'].replace(' and ', ' or ')}, of {who.en} or of anybody else.",
                  zh=f"本店数据中没有{kinds['zh']}记录，{who.zh}也没有。")
         )  # fmt: skip
     en, zh = _when(shop, args, "en"), _when(shop, args, "zh")
