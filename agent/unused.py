@@ -62,7 +62,9 @@ def periods(subject: Subject, traces: Sequence[Trace], first: date, last: date) 
     """Return the periods that no call was limited to, those that cover all days aside."""
     if not _found_anything(traces):
         return []
-    starts = {trace.args.get("start") for trace in traces}
+    if any(trace.args.get("away") for trace in traces):
+        return []  # how long they stayed away is what the period says
+    starts = {value for trace in traces for value in _leaves(trace.args) if isinstance(value, str)}
     return [
         p
         for p in subject.links.periods

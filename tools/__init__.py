@@ -7,6 +7,7 @@ from tools.audience import AudienceTool
 from tools.base import Tool, WriteTool
 from tools.bought_with import BoughtWithTool
 from tools.campaign import CampaignTool
+from tools.coupons import CouponsTool
 from tools.explain_preference import ExplainPreferenceTool
 from tools.family import FamilyTool
 from tools.last_purchase import LastPurchaseTool
@@ -18,6 +19,7 @@ from tools.recommend import RecommendTool
 from tools.search_products import SearchProductsTool
 from tools.segments import SegmentsTool, SegmentTool
 from tools.similar_customers import SimilarCustomersTool
+from tools.stopped_buying import StoppedBuyingTool
 from tools.visit_days import VisitDaysTool
 from tools.write_notes import AddNoteTool, EraseNoteTool
 
@@ -46,7 +48,15 @@ PLANNED: dict[str, Tool] = {
 
 WORDED: dict[str, Tool] = {
     tool.name: tool
-    for tool in (LastPurchaseTool(), NewcomerTool(), FamilyTool(), VisitDaysTool(), AtRiskTool())
+    for tool in (
+        LastPurchaseTool(),
+        CouponsTool(),
+        NewcomerTool(),
+        FamilyTool(),
+        VisitDaysTool(),
+        AtRiskTool(),
+        StoppedBuyingTool(),
+    )
 }
 """The tools that the wording of a question alone asks for (`agent.worded`): no model was taught them, so none has to
 choose between them and the others."""
