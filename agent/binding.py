@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -178,6 +179,8 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
             args[name] = list(subject.keys(kind)[:MAX_EACH])
         elif schema.get("x-among") and _of_group(args, subject):
             args[name] = list(subject.group)
+            if args.get("by") == "customer" and _TOGETHER.search(links.text) and not cues.ranks(links.text):
+                args["by"] = "none"
             if "filters" in args:  # the first of them stand there, as if they alone had been named
                 args["filters"] = {k: v for k, v in args["filters"].items() if k != "customer"}
         elif schema.get("x-excluded") and gone:
@@ -202,6 +205,9 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
         for c in calls
         for p in links.periods
     ]
+
+
+_TOGETHER = re.compile(r"\b(?:together|altogether|in\s+(?:total|all))\b|一共|总共|合计|加起来", re.IGNORECASE)
 
 
 def _of_group(args: Mapping[str, Any], subject: Subject) -> bool:

@@ -10,8 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 from agent import cues
+from agent.durations import days_in
 from agent.left_out import KINDS
-from agent.periods import Period, chinese_number
+from agent.periods import Period
 from agent.prompts import pattern, patterns
 from agent.subject import Subject
 from tools.changes import BY
@@ -20,26 +21,24 @@ Item = dict[str, Any]
 Thing = dict[str, str]
 
 _CHANGES, _SPLIT, _NOT = patterns("changes"), pattern("clauses"), pattern("buys_not")
-_BUYING, _WHOM = pattern("buying"), patterns("worded")["whom"]
+_BUYING, _WORDED = pattern("buying"), patterns("worded")
+_WHOM = _WORDED["whom"]
+LONG = 60
+"""How many days "a long time" is."""
 _ABSENT, _TOP = patterns("absent"), pattern("top_share")
 _SINCE = re.compile(r"since\b|自从?", re.IGNORECASE)
 _AFTER = re.compile(r"\s*(?:之后|以后|以来|后|起)")
 _AFTER_BEFORE = re.compile(r"\bafter\s+(?:the\s+)?$", re.IGNORECASE)
-_NUMBERS = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "couple of": 2}
-_UNITS = {"day": 1, "week": 7, "month": 30, "天": 1, "周": 7, "星期": 7, "月": 30}
-_LASTED = re.compile(
-    r"\b(?P<en>\d{1,3}|a\b|one|two|three|four|five|six|couple\s+of)\s+(?:days?|weeks?|months?)\b"
-    r"|(?P<zh>[一二两三四五六七八九十]{1,3}|\d{1,3})\s*(?:天|周|个?星期|个月)",
-    re.IGNORECASE,
-)
 _FROM_TO = re.compile(r"\bto\b|到|至", re.IGNORECASE)
 _BUT = re.compile(r"却|\bwhile\b|\bwhereas\b", re.IGNORECASE)
 
 
 def items(subject: Subject) -> list[Item]:
     """Return the call that a question's wording asks for, without what is bound; [] for any other question."""
-    if subject.has("customer") and not subject.at_hand:
+    if subject.has("customer") and not (subject.at_hand or subject.group):
         return []
+    if subject.group:  # the rest is of all customers
+        return _absent(subject)
     return _bought_not(subject) or _top_share(subject) or _absent(subject) or _changed(subject)
 
 
@@ -125,18 +124,12 @@ def _absent(subject: Subject) -> list[Item]:
             | ({"start": spans[0][0], "end": spans[0][1]} if spans else {})
         ]
     goods = bool(links.keys("category") or links.keys("product"))
-    if not _ABSENT["bought" if goods else "came"].search(text):
+    if not (_ABSENT["bought"] if goods else _WORDED["away"]).search(text):
         return []
     if links.periods:
         return [{"tool": "absent", "of": "visits"} | _away(text, links.periods[-1])]
-    if lasted := _LASTED.search(text):
-        number = lasted["en"] or lasted["zh"]
-        count = _NUMBERS.get(number.lower()) or chinese_number(number)
-        days = next(
-            days for unit, days in _UNITS.items() if lasted.group().lower().rstrip("s").endswith(unit)
-        )
-        return [{"tool": "absent", "of": "visits", "days": count * days}] if count else []
-    return []
+    days = days_in(text) or (LONG if not goods and _WORDED["long_time"].search(text) else None)
+    return [{"tool": "absent", "of": "visits", "days": days}] if days else []
 
 
 def _away(text: str, period: Period) -> Item:

@@ -34,7 +34,6 @@ _HOW_MUCH = re.compile(
 )
 _ORDINAL = ((1, r"\b(?:first|1st|former)\b|第一|前者"), (2, r"\b(?:second|2nd)\b|第二"), (3, r"\b(?:third|3rd)\b|第三"),
             (4, r"\b(?:fourth|4th)\b|第四"), (0, r"\b(?:last|latter)\b|最后|后者"))  # fmt: skip
-_SHORT_WORDS, _SHORT_HAN = 7, 14
 _LISTED_EN, _LISTED_ZH = pattern("listed_place_en"), pattern("listed_place_zh")
 _TURNED_DOWN, _OTHER_OFFERS = pattern("turned_down"), pattern("other_offers")
 _OF_THE_SAME, _ELIDED = pattern("of_the_same"), pattern("elided_goods")
@@ -75,16 +74,10 @@ def language(question: str, memory: Memory, guessed: Language) -> Language:
     return guessed
 
 
-def is_short(text: str) -> bool:
-    """Whether a text is too short to be a question of its own."""
-    han = len(re.findall(r"[\u3400-\u9fff]", text))
-    return han <= _SHORT_HAN if han else len(text.split()) <= _SHORT_WORDS
-
-
 def resume(question: str, memory: Memory, linker: Linker) -> Links:
     """Return the links of a question, or of the one that waited for what this one gives."""
     links, pending = linker.link(question), memory.get("pending")
-    if not pending or not is_short(question) or _VERB.search(question):
+    if not pending or not cues.is_short(question) or _VERB.search(question):
         return links
     waiting = linker.link(pending["question"])
     if pending["need"] == "customer" and links.customers:
@@ -107,7 +100,12 @@ def waits_on(links: Links, memory: Memory) -> str:
     """Return the question that still waits for a customer, together with the goods that a reply tells instead of one
     ("yogurt"); "" for any other text."""
     pending = memory.get("pending")
-    if not pending or pending["need"] != "customer" or not is_short(links.text) or _VERB.search(links.text):
+    if (
+        not pending
+        or pending["need"] != "customer"
+        or not cues.is_short(links.text)
+        or _VERB.search(links.text)
+    ):
         return ""
     goods = any(links.things.get(kind) for kind in _GOODS)
     other = links.customers or links.unknown or links.periods or links.attributes or links.ambiguous
@@ -255,7 +253,7 @@ def _spoken_of(links: Links, memory: Memory) -> str | None:
     """Return whom the last answer was about, where a question only goes on from it ("and the last visit?")."""
     text, calls = links.text, memory.get("calls") or []
     goes_on = bool(_ELLIPSIS.search(text) or _ELLIPSIS_END.search(text) or cues.asks_before(text))
-    goes_on = goes_on and is_short(text)
+    goes_on = goes_on and cues.is_short(text)
     if (
         not goes_on
         or cues.is_shop_wide(text)
@@ -288,12 +286,17 @@ def follow_up(asked: Subject, memory: Memory) -> list[Call]:
         return [other]
     text = _HOW_MUCH.sub(" ", links.text) if links.periods and not links.customers else links.text
     leads = bool(_ELLIPSIS.search(text) or _ELLIPSIS_END.search(text))
-    bare = links.any() and not _VERB.search(text) and is_short(text)
-    if not last or not is_short(text) or not (leads or bare) or _VERB.search(text):
+    bare = links.any() and not _VERB.search(text) and cues.is_short(text)
+    if not last or not cues.is_short(text) or not (leads or bare) or _VERB.search(text):
         return []
     if _asks_of_visits(text) and not any(c["tool"] in _OF_VISITS for c in last):
         return []
-    if links.ambiguous or links.unknown or not (links.any() or links.counts or links.modifiers):
+    if (
+        links.ambiguous
+        or links.unknown
+        or links.left_out
+        or not (links.any() or links.counts or links.modifiers)
+    ):
         return []
     changed = [_changed(Call(c["tool"], dict(c["args"])), asked) for c in last]
     calls = [c for c in changed if c is not None]
@@ -405,7 +408,7 @@ def before(asked: Subject, memory: Memory, *, in_lines: bool = False) -> str:
     """Return the line of the planner's prompt that tells the turn before, where the question leans on it.
     in_lines: for a planner that was tuned to plan in lines."""
     calls, links = memory.get("calls"), asked.links
-    if not calls or not (links.pronoun or links.same_thing or is_short(links.text)):
+    if not calls or not (links.pronoun or links.same_thing or cues.is_short(links.text)):
         return ""
     shown = [
         {"tool": c["tool"]} | {k: v for k, v in c["args"].items() if k in ("quantity", "by", "about")}

@@ -23,6 +23,7 @@ _JOINED, _POINTS_BACK = pattern("joined"), pattern("points_back")
 _DIFFERENCE = pattern("difference")
 _EVER, _WHICH = pattern("ever_bought"), pattern("which_thing")
 _THEY, _ONE = pattern("each_of_them"), pattern("one_person")
+_SHORT_WORDS, _SHORT_HAN = 7, 14
 _OF_LIST, _BY_VISITS = pattern("of_the_list"), pattern("by_visits")
 _MOST = re.compile(
     r"\b(?:most|least|best|top|highest|lowest|biggest|largest|fewest|rank|sort|order\s+(?:them|these|those))\b|最|前[\d一二三四五六七八九十]|排",
@@ -224,6 +225,11 @@ def points_to_several(text: str) -> bool:
     return bool(_THEY.search(text)) and not _ONE.search(text)
 
 
+def counts_things(text: str) -> bool:
+    """Whether a text asks how many of something there are."""
+    return bool(re.search(r"\bhow\s+(?:many|much)\b|多少|几[张次个]", text, re.IGNORECASE))
+
+
 def names_groups(text: str) -> bool:
     """Whether a text asks for segments rather than for customers."""
     return bool(_DIMENSIONS["segment"].search(text)) and bool(_WHICH.search(text))
@@ -242,6 +248,12 @@ def ranks_by_visits(text: str) -> bool:
 def of_the_list(text: str) -> bool:
     """Whether a text asks of a list at hand ("which of them")."""
     return bool(_OF_LIST.search(text))
+
+
+def is_short(text: str) -> bool:
+    """Whether a text is too short to be a question of its own."""
+    han = len(re.findall(r"[\u3400-\u9fff]", text))
+    return han <= _SHORT_HAN if han else len(text.split()) <= _SHORT_WORDS
 
 
 def asks_several(text: str) -> bool:

@@ -68,7 +68,7 @@ def periods(subject: Subject, traces: Sequence[Trace], first: date, last: date) 
     """Return the periods that no call was limited to, those that cover all days aside."""
     if not _found_anything(traces):
         return []
-    starts = {trace.args.get(name) for trace in traces for name in ("start", "before_start", "since")}
+    starts = {value for trace in traces for value in _leaves(trace.args) if isinstance(value, str)}
     return [
         p
         for p in subject.links.periods

@@ -27,15 +27,18 @@ def items(
     return (
         _newcomer(subject, last)
         or beside.items(subject, last, attributes)
+        or _stopped_buying(subject)
         or comparing.items(subject)
         or _visit_days(subject)
         or _campaign(subject)
-        or _coupons_of(subject)
         or _vips(subject)
         or _at_risk(subject)
         or _of_the_list(subject)
         or _to_the_list(subject)
         or _family(subject)
+        or _responds(subject)
+        or _coupons(subject)
+        or _on_a_day(subject, last)
         or _visit_before(subject, last)
         or _last_purchase(subject, last)
         or _still_there(subject)
@@ -74,9 +77,11 @@ def _stands_for(item: Item, call: Mapping[str, Any], subject: Subject) -> bool:
         case "family":
             about_brands = tool == "measure" and call.get("by") == "brand"
             return about_brands or tool in ("recommend", "similar_customers", "profile")
-        case "changes" | "bought_not":
+        case "changes" | "bought_not" | "absent" | "top_share":
             return comparing.stands_for(item, call)
-        case "visit_days" | "at_risk":
+        case "coupons":
+            return tool in ("campaign", "measure", "profile")
+        case "visit_days" | "at_risk" | "stopped_buying":
             return tool in ("measure", "audience", "segments", "segment")
         case "measure" | "audience":
             return tool in ("measure", "audience", "segments", "profile", "campaign")
@@ -149,14 +154,6 @@ def _campaign(subject: Subject) -> list[Item]:
     return [{"tool": "audience"}] if budget.plans(text) or "budget" in budget.terms(text) else []
 
 
-def _coupons_of(subject: Subject) -> list[Item]:
-    """ "Which coupons did 900 use?": by campaign, as a coupon is known by."""
-    if not subject.has("customer") or not _says("coupons_used", subject):
-        return []
-    several = cues.tools(subject.links.text) - {"measure", "campaign", "notes", "audience"}
-    return [] if several else [{"tool": "measure", "quantity": "redemptions", "by": "campaign"}]
-
-
 def _vips(subject: Subject) -> list[Item]:
     """ "Who are our VIP customers?": who spends most."""
     plain = not cues.tools(subject.links.text) & {"recommend", "audience", "similar_customers"}
@@ -181,7 +178,59 @@ def _at_risk(subject: Subject) -> list[Item]:
     groups = cues.names_groups(links.text) and not links.keys("segment")
     if one or past or groups or links.keys("campaign"):
         return []
-    return [{"tool": "at_risk"}] if _says("leaving", subject) and _asks_of_customers(subject) else []
+    buyers = bool(subject.categories) and _says("buyers", subject) and bool(_CUES["whom"].search(links.text))
+    return (
+        [{"tool": "at_risk"}] if _says("leaving", subject) and (buyers or _asks_of_customers(subject)) else []
+    )
+
+
+def _stopped_buying(subject: Subject) -> list[Item]:
+    """ "Who bought diapers in November but not in December?" """
+    links = subject.links
+    goods = bool(subject.categories or links.keys("product"))
+    if len(links.periods) != 2 or not goods or subject.customers or not _says("but_not", subject):
+        return []
+    then, later = ([p.start.isoformat(), p.end.isoformat()] for p in links.periods)
+    return [{"tool": "stopped_buying", "bought": then, "missed": later}]
+
+
+def _responds(subject: Subject) -> list[Item]:
+    """ "Which segment reacted best to campaign 18?" """
+    links = subject.links
+    asked = cues.names_groups(links.text) and not links.keys("segment") and len(links.keys("campaign")) == 1
+    plain = not (cues.quantities(links.text) or subject.has("customer") or subject.categories)
+    redeems = [{"tool": "measure", "quantity": "redemptions", "by": "segment"}]
+    return redeems if asked and plain and _says("responds", subject) else []
+
+
+def _coupons(subject: Subject) -> list[Item]:
+    """ "Did she ever use a coupon?" """
+    links = subject.links
+    plain = not links.keys("campaign") and not links.periods and not cues.counts_things(links.text)
+    one = subject.has("customer") and not subject.group
+    return [{"tool": "coupons"}] if one and plain and _says("coupons_of_one", subject) else []
+
+
+def _on_a_day(subject: Subject, last: Sequence[Mapping[str, Any]]) -> list[Item]:
+    """ "What did she buy on December 24?", and after it "was there more than one receipt that day?" """
+    links = subject.links
+    if len(links.periods) == 1 and links.periods[0].start == links.periods[0].end and subject.has("customer"):
+        plain = not set(cues.quantities(links.text)) - {"spend"} and not links.periods[0].future
+        day = links.periods[0].start.isoformat()
+        return [{"tool": "last_purchase", "day": day}] if plain and _says("on_a_day", subject) else []
+    before = last[-1] if last else {"tool": "", "args": {}}
+    again = before["tool"] == "last_purchase" and not links.customers
+    if again and len(links.periods) == 1 and not cues.quantities(links.text) and cues.is_short(links.text):
+        day = links.periods[0]
+        other = [
+            {"tool": "last_purchase", "customer": before["args"]["customer"], "day": day.start.isoformat()}
+        ]
+        return other if day.start == day.end and not any(links.things.values()) else []
+    again = again and not links.periods
+    if again and _says("that_day", subject) and _says("on_a_day", subject):
+        told = {k: v for k, v in before["args"].items() if k in ("customer", "day", "before")}
+        return [{"tool": "last_purchase", **told}]
+    return []
 
 
 _RANKS = ("baskets", "units", "mean_basket", "spend")
@@ -204,7 +253,10 @@ def _of_the_list(subject: Subject) -> list[Item]:
 def _to_the_list(subject: Subject) -> list[Item]:
     """ "Send them a coupon for yogurt": who of the list at hand would take it; of what, where that is not said, is
     asked back."""
-    if not subject.group or not (_says("reaches_them", subject) and _says("offer_sent", subject)):
+    text = subject.links.text
+    if not subject.group or cues.asks_which(text) or not _CUES["reaches_them"].search(text):
+        return []
+    if not _says("offer_sent", subject):
         return []
     named = subject.has("category") or subject.keys("product")
     return [{"tool": "audience"}] if named else [{"tool": "clarify"}]

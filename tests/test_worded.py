@@ -15,10 +15,14 @@ from tests.test_plan import about
 
 LAST, LEFT = {"tool": "last_purchase"}, {"tool": "profile", "about": "visits"}
 PLAN = {"tool": "audience"}
-COUPONS = {"tool": "measure", "quantity": "redemptions", "by": "campaign"}
 BEST = {"tool": "measure", "quantity": "spend", "by": "customer"}
 OFFERS, ASK = {"tool": "newcomer", "part": "offers"}, {"tool": "newcomer", "part": "questions"}
 RISK, BEFORE = {"tool": "at_risk"}, {"tool": "last_purchase", "before": 1}
+STOPPED = {
+    "tool": "stopped_buying",
+    "bought": ["2024-07-01", "2024-07-31"],
+    "missed": ["2024-08-01", "2024-08-27"],
+}
 WEEKEND, WORKDAYS = {"tool": "visit_days", "days": "weekend"}, {"tool": "visit_days", "days": "workdays"}
 
 WORDED = [
@@ -36,11 +40,18 @@ WORDED = [
     ("88号顾客常买的品牌还有哪些商品他可能喜欢？", [{"tool": "family"}]),
     ("Which customers only come on weekends?", [WEEKEND]), ("哪些顾客只在周末来?", [WEEKEND]),
     ("Plan a coupon for milk with a budget of $200", [PLAN]), ("给牛奶做一个优惠券活动，预算300美元", [PLAN]),
-    ("Which coupons did customer 88 use?", [COUPONS]), ("88号顾客用过哪些优惠券？", [COUPONS]),
+    ("Which coupons did customer 88 use?", [{"tool": "coupons"}]), ("88号顾客用过哪些优惠券？", [{"tool": "coupons"}]),
     ("Who are our VIP customers?", [BEST]), ("VIP客户有哪些？", [BEST]),
     ("Run a promotion on wine", [PLAN]),
     ("How many shoppers never come at weekends?", [WORKDAYS]), ("有多少顾客只在工作日来？", [WORKDAYS]),
     ("Who is about to leave us?", [RISK]), ("哪些顾客可能快要流失了", [RISK]), ("Which customers might we lose?", [RISK]),
+    ("Which customers have not been in for 30 days?", [{"tool": "absent", "of": "visits", "days": 30}]),
+    ("哪些老顾客好久没来了", [{"tool": "absent", "of": "visits", "days": 60}]), ("买牛奶的人里哪些快跑了", [RISK]),
+    ("Did customer 88 ever use a coupon?", [{"tool": "coupons"}]), ("88号顾客说从没收到过券，是真的吗", [{"tool": "coupons"}]),
+    ("Which segment reacted best to campaign 1?", [{"tool": "measure", "quantity": "redemptions", "by": "segment"}]),
+    ("What did customer 88 buy on July 4?", [{"tool": "last_purchase", "day": "2024-07-04"}]),
+    ("88号顾客7月4号买了什么", [{"tool": "last_purchase", "day": "2024-07-04"}]),
+    ("Who bought milk in July but not in August?", [STOPPED]), ("7月买过牛奶8月没买的顾客有哪些", [STOPPED]),
     ("What did customer 88 buy on the visit before last?", [BEFORE]), ("88号顾客上上次买了什么", [BEFORE]),
 ]  # fmt: skip
 OTHERS = [
@@ -50,6 +61,8 @@ OTHERS = [
     "How many new customers did we get in March?", "Which new products could customer 88 try?", "给88号顾客推荐新品",
     "Which brands does customer 88 like?", "What other brands does customer 88 buy?", "How much do we sell at weekends?",
     "Has customer 88 lost his receipt?", "周末卖了多少牛奶？", "How many customers buy milk only on weekends?",
+    "How many coupons has customer 88 used?", "Why don't we sell coffee?", "Which customers have not bought milk?",
+    "How much did customer 88 spend on July 4?", "Which coupon should we send customer 88?",
     "Which segment is about to leave us?", "Who left a review?", "哪些顾客不买牛奶？", "How much did we lose on milk?",
 ]  # fmt: skip
 

@@ -10,6 +10,7 @@ from tools.bought_not import BoughtNotTool
 from tools.bought_with import BoughtWithTool
 from tools.campaign import CampaignTool
 from tools.changes import ChangesTool
+from tools.coupons import CouponsTool
 from tools.explain_preference import ExplainPreferenceTool
 from tools.family import FamilyTool
 from tools.last_purchase import LastPurchaseTool
@@ -22,6 +23,7 @@ from tools.said import SaidTool
 from tools.search_products import SearchProductsTool
 from tools.segments import SegmentsTool, SegmentTool
 from tools.similar_customers import SimilarCustomersTool
+from tools.stopped_buying import StoppedBuyingTool
 from tools.top_share import TopShareTool
 from tools.visit_days import VisitDaysTool
 from tools.write_notes import AddNoteTool, EraseNoteTool
@@ -53,11 +55,13 @@ WORDED: dict[str, Tool] = {
     tool.name: tool
     for tool in (
         LastPurchaseTool(),
+        CouponsTool(),
         NewcomerTool(),
         FamilyTool(),
         VisitDaysTool(),
         SaidTool(),
         AtRiskTool(),
+        StoppedBuyingTool(),
         ChangesTool(),
         AbsentTool(),
         TopShareTool(),

@@ -32,6 +32,7 @@ class AbsentTool:
         "segment": {"type": "string", "x-entity": "segment"},
         "n": {"type": "integer", "x-count": True},
         "amount": {"type": "object", "x-amount": True},
+        "among": {"type": "array", "x-among": True, "x-derived": True},
         "days": {"type": "integer", "x-derived": True},
         "since": {"type": "string", "x-derived": True},
         "start": {"type": "string", "x-derived": True},
@@ -42,7 +43,8 @@ class AbsentTool:
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
         """Return how many they are, then the n who spent most before. `start`, `end`: the days on which they did not come
         (of coupons: on which none was redeemed); `days`: so many of the data's last; `since`: when the
-        time that was named begins, which is told by `start`. `amount`: what they must have spent, or how often come, before."""
+        time that was named begins, which is told by `start`. `amount`: what they must have spent, or how often come, before;
+        `among`: only customers of this list."""
         coupons = args["of"] == "coupons"
         first, last = shop.info.first_day, shop.info.last_day
         start = date.fromisoformat(args["start"]) if args.get("start") else first
@@ -69,6 +71,9 @@ class AbsentTool:
         if amount is not None and amount.unit not in ("money", "baskets", ""):
             amount = None
         held = trips if amount is not None and amount.unit == "baskets" else spent
+        if among := args.get("among"):
+            listed = {*map(str, among)}
+            trips = {who: many for who, many in trips.items() if who in listed}
         known = [who for who in trips if amount is None or amount.holds(held.get(who, 0.0))]
         gone = sorted((who for who in known if who not in did), key=lambda who: (-spent.get(who, 0.0), who))
         scope = measure_words.scope(

@@ -28,6 +28,7 @@ _QUERY = f"""
     FROM customer_predictions JOIN customer_summary USING (customer_id)
     WHERE (? IS NULL OR customer_id IN (SELECT customer_id FROM customer_segments WHERE segment_id = ?))
       AND (? IS NULL OR customer_id IN (SELECT unnest(?::VARCHAR[])))
+      AND (? IS NULL OR customer_id IN (SELECT customer_id FROM customer_categories WHERE category = ?))
     ORDER BY churn * usual DESC, customer_id"""
 
 
@@ -52,21 +53,24 @@ class AtRiskTool:
     busy = both(en="Looking for customers who may leave", zh="正在查找可能流失的顾客")
     parameters = {
         "segment": {"type": "string", "x-entity": "segment"},
+        "category": {"type": "string", "x-entity": "category"},
         "n": {"type": "integer", "x-count": True},
         "among": {"type": "array", "x-among": True, "x-derived": True},
     }
     required = ()
 
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
-        """Return how many are at risk, then the n of them with the largest chance times usual spend. `among`: only
-        customers of this list."""
-        segment, among = args.get("segment"), args.get("among")
-        rows = shop.query(_QUERY, [segment, segment, among, among]) if shop.query(_KNOWN) else []
+        """Return how many are at risk, then the n of them with the largest chance times usual spend. `category`: only
+        customers who bought of it; `among`: only customers of this list."""
+        segment, category, among = args.get("segment"), args.get("category"), args.get("among")
+        asked = [segment, segment, among, among, category, category]
+        rows = shop.query(_QUERY, asked) if shop.query(_KNOWN) else []
         if not rows:
             raise CannotDo(_unknown())
         everybody = [AtRisk(str(key), *rest) for key, *rest in rows]
+        whom = _Whom.of(shop, segment, category, bool(among), len(everybody))
         found = [one for one in everybody if one.chance >= LEAST]
-        facts = [_count(shop, segment, among, len(everybody), found)]
+        facts = [_count(whom, found)]
         listed = found[: max(1, min(int(args.get("n") or LISTED), MOST))]
         if not found:
             facts.append(_likeliest(shop, max(everybody, key=lambda one: one.chance)))
@@ -74,6 +78,7 @@ class AtRiskTool:
         return ToolResult(
             tuple(facts),
             found={"customer": tuple(one.customer_id for one in found)},
+            cases=frozenset({"listed"} if found else ()),
             full=found,
             table=_table(shop, listed[SHOWN:]) if len(listed) > SHOWN else None,
         )
@@ -85,21 +90,39 @@ def _unknown() -> Mapping[str, str]:
     )
 
 
-def _count(shop: Shop, segment: str | None, among: Any, of: int, found: list[AtRisk]) -> Fact:
-    named = names.called(shop.name("segment", segment)) if segment else None
-    in_en, in_zh = (f" in the segment “{named.en}”", f"“{named.zh}”分群的") if named else ("", "")
-    these_en, these_zh = ("these ", "这") if among else ("", "")
-    many, all_ = words.number(len(found)), words.number(of)
-    least, gone = words.percent(LEAST, 0), round(sum(one.chance for one in found))
+@dataclass(frozen=True, slots=True)
+class _Whom:
+    """Among whom customers are looked for, as the sentences say it."""
+
+    en: str
+    zh: str
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, shop: Shop, segment: str | None, category: str | None, listed: bool, size: int) -> _Whom:
+        group = names.called(shop.name("segment", segment)) if segment else None
+        goods = names.category(shop, category) if category else None
+        en, zh = f"{words.number(size)} customers", f"{words.number(size)}位"
+        if goods:
+            en, zh = f"{en} who bought {goods.en}", f"{zh}买过{goods.zh}的"
+        if group:
+            en, zh = f"{en} in the segment “{group.en}”", f"{zh}“{group.zh}”分群的"
+        used = tuple(name for one in (group, goods) if one for name in one.all)
+        return cls(f"{'these ' if listed else ''}{en}", f"{'这' if listed else ''}{zh}顾客", used)
+
+
+def _count(whom: _Whom, found: list[AtRisk]) -> Fact:
+    many, least = words.number(len(found)), words.percent(LEAST, 0)
+    gone = round(sum(one.chance for one in found))
     rule_en = f"buy nothing within {CHURN_DAYS} days after the data ends"
     rule_zh = f"数据截止后{CHURN_DAYS}天内不再购买的概率"
     if not found:
-        en = f"Not one of {these_en}{all_} customers{in_en} is at risk of leaving: each is less than {least} likely to {rule_en}"
-        zh = f"{these_zh}{all_}位{in_zh}顾客都没有明显的流失风险：{rule_zh}均不到{least}"
+        en = f"Not one of {whom.en} is at risk of leaving: each is less than {least} likely to {rule_en}"
+        zh = f"{whom.zh}都没有明显的流失风险：{rule_zh}均不到{least}"
     else:
         are = "is at risk" if len(found) == 1 else "are at risk"
-        en = f"{many} of {these_en}{all_} customers{in_en} {are} of leaving: at least {least} likely to {rule_en}"
-        zh = f"{these_zh}{all_}位{in_zh}顾客中有{many}位可能流失：{rule_zh}至少{least}"
+        en = f"{many} of {whom.en} {are} of leaving: at least {least} likely to {rule_en}"
+        zh = f"{whom.zh}中有{many}位可能流失：{rule_zh}至少{least}"
     if gone:
         en += f"; about {words.number(gone)} of them will probably stay away"
         zh += f"，预计其中约{words.number(gone)}位真的不再来"
@@ -108,7 +131,7 @@ def _count(shop: Shop, segment: str | None, among: Any, of: int, found: list[AtR
         zh += "。排在前面的是流失损失最大的顾客（概率×平时消费）"
     return Fact(
         "customers at risk of leaving", "customers", len(found), "customers", both(en=f"{en}.", zh=f"{zh}。"),
-        names=named.all if named else (),
+        names=whom.names,
     )  # fmt: skip
 
 

@@ -239,8 +239,6 @@ def _grouped(shop: Shop, asked: _Asked) -> ToolResult:
     ):  # too few ratings: they are told as they are
         spec = replace(spec, least_customers=1)
         result = shop.measure(spec)
-    if not result.rows and spec.quantity is Quantity.REDEMPTIONS and Dimension.CUSTOMER in spec.where:
-        return _single(shop, replace(asked, spec=replace(spec, by=None)))  # which coupons they used: none
     if not result.rows:
         raise measure_events.nothing(spec) or CannotDo(_nothing())
     where, noun = scope(shop, spec), noun_of(shop, spec.quantity)

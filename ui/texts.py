@@ -234,6 +234,8 @@ TOOLS: dict[str, tuple[str, str]] = {
     "visit_days": ("days of visits", "到店日"),
     "said": ("reviews and inquiries", "评价和咨询"),
     "at_risk": ("who may leave", "流失风险"),
+    "stopped_buying": ("who stopped buying", "不再购买的顾客"),
+    "coupons": ("coupons of a customer", "顾客的优惠券"),
     "notes": ("notes", "备注"),
     "add_note": ("a note to keep", "添加备注"),
     "erase_note": ("notes to erase", "删除备注"),
