@@ -28,6 +28,8 @@ from ui.texts import text
 AT_RISK = (
     "rank", "customer_id", "chance_to_leave", "days_since_last", "usual_days_between", "usual_spend_30_days", "segment",
 )  # fmt: skip
+LISTS = ("absent", "bought_not", "stopped_buying", "visit_days")
+LISTED = ("rank", "customer_id", "trips", "spend", "last_visit", "segment")
 ACTIONS: tuple[Action, ...] = ("clicked", "bought", "dismissed", "never")
 
 
@@ -93,7 +95,7 @@ class FeedbackBar:
     # what is shown -------------------------------------------------------------------------
     def after(self, reply: Reply | None) -> dict[Any, Any]:
         """Return the bar after an answer; that its offers were shown is kept."""
-        offers, path = self._offers(reply), self._plan(reply) or self._at_risk(reply)
+        offers, path = self._offers(reply), self._plan(reply) or self._at_risk(reply) or self._listed(reply)
         choices = [(name, key) for key, name in offers.products] if offers else []
         return {
             self.offers: offers,
@@ -177,6 +179,24 @@ class FeedbackBar:
             for rank, one in enumerate(found, 1)
         ]  # fmt: skip
         return self._written("at-risk", plan_file.table(AT_RISK, rows)) if rows else None
+
+    def _listed(self, reply: Reply | None) -> str | None:
+        """Write all customers of an answer that listed the first of them, and return where."""
+        step = next((s for s in reply.steps if s.tool in LISTS), None) if reply else None
+        if step is None:
+            return None
+        try:
+            found = TOOLS[step.tool].run(self.shop, step.args).found.get("customer", ())
+        except (CannotDo, CustomersError):
+            return None  # the answer said why
+        query = "SELECT customer_id, baskets, spend, last_day FROM customer_summary WHERE list_contains(?, customer_id)"
+        told = {str(key): rest for key, *rest in self.shop.query(query, [list(found)])}
+        segments = self.shop.segment_names()
+        rows = [
+            (rank, who, told[who][0], f"{told[who][1]:.2f}", told[who][2], segments.get(who, ""))
+            for rank, who in enumerate(found, 1) if who in told
+        ]  # fmt: skip
+        return self._written("customers", plan_file.table(LISTED, rows)) if rows else None
 
     def _written(self, name: str, content: str) -> str:
         path = self._folder / f"{name}-{uuid.uuid4().hex[:8]}.csv"
