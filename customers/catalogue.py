@@ -7,7 +7,7 @@ from functools import cached_property
 
 from customers import values as v
 from customers.errors import NotBuilt, Unknown
-from customers.product_names import chinese
+from customers.product_names import chinese, split
 from customers.stores import segment_names
 from customers.stores.reader import Reader
 
@@ -90,6 +90,8 @@ class Catalogue:
 
     def _product_name(self, product: Product) -> v.Name:
         """A product's own name, and in Chinese after its kind's where it has none."""
+        if both := split(product.name):
+            return both
         for kind, key in (("type", product.type), ("category", product.category)):
             named = self._names[kind].get(key)
             zh = chinese(product.name, named) if named else product.name

@@ -1,5 +1,5 @@
-"""What a product is called in Chinese where a shop names its products in English alone but its kinds of goods in both: the
-kind's name with the same size behind it."""
+"""What a product is called in either language: by the part of its name that is in it, or, where a shop names its products in
+English alone but its kinds of goods in both, in Chinese by the kind's name with the same size behind it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,19 @@ _UNITS = {
     "cm": "厘米", "g": "克", "bag": "袋", "can": "罐", "bottle": "瓶",
 }  # fmt: skip
 _AMOUNT = re.compile(rf"(?<=\d) ({'|'.join(_UNITS)})(?![A-Za-z])")
+_BETWEEN = (" · ", " | ", " / ")
+_HAN, _LETTER = re.compile(r"[\u4e00-\u9fff]"), re.compile(r"[A-Za-z]{2}")
 _OWN_BRAND = " (private label)"
+
+
+def split(name: str) -> Name | None:
+    """Return both names of a product that is called in both languages at once ("Oak Milk · 橡木牛奶"); None where it is not."""
+    for mark in _BETWEEN:
+        one, found, other = name.partition(mark)
+        if found and mark not in other and bool(_HAN.search(one)) != bool(_HAN.search(other)):
+            en, zh = (other, one) if _HAN.search(one) else (one, other)
+            return Name(en.strip(), zh.strip()) if _LETTER.search(en) else None
+    return None
 
 
 def chinese(name: str, kind: Name) -> str:

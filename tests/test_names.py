@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from customers.product_names import chinese
+from customers.product_names import chinese, split
 from customers.values import Name
 
 INGEST = Path(__file__).parents[1] / "customers" / "ingest"
@@ -147,3 +147,17 @@ def test_everyday_words(synonyms, word, key):
 )
 def test_a_product_goes_by_its_kind_in_chinese(name, kind, called):
     assert chinese(name, kind) == called
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("Oak Milk, regular · 橡木牛奶(标准装)", Name("Oak Milk, regular", "橡木牛奶(标准装)")),
+        ("橡木牛奶 | Oak Milk", Name("Oak Milk", "橡木牛奶")),
+        ("Salt / Pepper", None),
+        ("牛奶 · 1L", None),  # a size is no English name
+        ("Oak Milk", None),
+    ],
+)
+def test_a_name_in_both_languages_is_two_names(name, called):
+    assert split(name) == called
