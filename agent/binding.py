@@ -36,7 +36,8 @@ def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
             item = {"tool": name, "about": "spending"}
         if _asks_what_to_mention(item, subject):
             name, item = "profile", {"tool": name, "about": "tastes"}
-        for call in bound(TOOLS[name], {k: v for k, v in item.items() if k != "tool" and v}, part):
+        chosen = {k: v for k, v in item.items() if k != "tool" and (v or k == "filters")}
+        for call in bound(TOOLS[name], chosen, part):
             if call not in calls:
                 calls.append(call)
     calls = _without_search(_told_by_campaigns(calls), subject)
@@ -164,9 +165,9 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
                 each |= {name: keys[:MAX_EACH]} if len(keys) > 1 else {}
             elif kind in subject.described:
                 args[name] = Found(_UNPLACED, kind, subject.described[kind].n)
-        elif kind == "all":
+        elif kind == "all" and name not in args:
             args[name] = _undivided(filters(subject), args.get("by"), links)
-        elif schema.get("x-count") and (n := count_for(tool, args, links)):
+        elif schema.get("x-count") and not _only_lasts(args, links) and (n := count_for(tool, args, links)):
             args[name] = n
         elif literal := schema.get("x-literal"):
             args[name] = getattr(links, literal) or (links.text if literal == "note" else "")
@@ -212,6 +213,11 @@ _TOGETHER = re.compile(r"\b(?:together|altogether|in\s+(?:total|all))\b|一共|�
 def _of_group(args: Mapping[str, Any], subject: Subject) -> bool:
     """Whether a call is of the whole list at hand: a figure of a few is told of each of them."""
     return len(subject.group) > MAX_EACH or (bool(subject.group) and args.get("by") in (None, "customer"))
+
+
+def _only_lasts(args: Mapping[str, Any], links: Links) -> bool:
+    """Whether the one number of a question says how long ("for two months"), and counts nothing."""
+    return bool(args.get("days")) and len(links.counts) <= 1
 
 
 def _applies(modifier: str, args: Mapping[str, Any]) -> bool:

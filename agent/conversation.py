@@ -245,7 +245,7 @@ def _asked_about(links: Links, categories: Sequence[str]) -> list[str]:
 
 
 _OF_ONE = frozenset(
-    {"profile", "recommend", "explain_preference", "similar_customers", "notes", "last_purchase"}
+    {"profile", "recommend", "explain_preference", "similar_customers", "notes", "last_purchase", "said"}
 )
 
 

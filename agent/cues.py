@@ -31,6 +31,8 @@ _MOST = re.compile(
 )
 _AMENDS, _STOCK, _COUNTS_GOODS = pattern("amends"), pattern("asks_stock"), pattern("counts_goods")
 _WORDED, _STILL_THERE = patterns("worded"), pattern("still_there")
+_ASKS_KIND = re.compile(r"\b(?:which|what|who|by|per|each|every)\b|[哪谁各按每]", re.IGNORECASE)
+_STRICT = pattern("beside_strict")
 _COMPLAINT, _GROWTH, _SHOP_WIDE = pattern("complaint"), pattern("growth"), pattern("shop_wide")
 
 
@@ -42,6 +44,11 @@ def asks_why(text: str) -> bool:
 def is_complaint(text: str) -> bool:
     """Whether a text tells of a matter that staff must settle."""
     return bool(_COMPLAINT.search(text))
+
+
+def asks_of_records(text: str) -> bool:
+    """Whether a text asks what complaints and returns there were, of one customer or of all: no live complaint."""
+    return bool(_STRICT.search(text) or _WORDED["said"].search(text))
 
 
 def owes_amends(text: str) -> bool:
@@ -71,7 +78,7 @@ def tools(text: str) -> set[str]:
 
 def worded(text: str) -> set[str]:
     """Return the tools that the wording alone asks for, where what they need is named (see `agent.worded`)."""
-    found = {name for name in ("last_purchase", "family") if _WORDED[name].search(text)}
+    found = {name for name in ("last_purchase", "family", "said") if _WORDED[name].search(text)}
     return found | ({"last_purchase"} if asks_before(text) else set())
 
 
@@ -123,6 +130,19 @@ def breakdowns(
         found += [d for d in linked if d not in found]
         return [*found, "none"]
     return found or ["none"]
+
+
+def asked_first(text: str, kinds: Sequence[str]) -> str:
+    """Return the dimension of `kinds` that a text asks for: the first named behind "which", "by" or "each"."""
+    marker = _ASKS_KIND.search(text)
+    start = marker.start() if marker else 0
+
+    def place(kind: str) -> int:
+        cue = _DIMENSIONS.get(kind) or _ATTRIBUTES.get(kind)
+        found = cue.search(text, start) if cue else None
+        return found.start() if found else len(text)
+
+    return min(kinds, key=place)
 
 
 def names_product(text: str) -> bool:

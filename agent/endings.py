@@ -108,7 +108,11 @@ def review(s: Services, turn: Turn) -> None:
     """End a turn whose plan needs what was not, or not clearly, named, or changes something."""
     links, names = turn.links, {c.tool for c in turn.calls}
     first = turn.calls[0].tool if turn.calls else "clarify"
-    single = any(c.tool == "measure" and c.args.get("by") == "none" for c in turn.calls)
+    several = cues.points_to_several(links.text)
+    single = any(
+        c.tool == "measure" and (c.args.get("by") == "none" or (c.args.get("by") == "query" and not several))
+        for c in turn.calls
+    )
     if worded.asks_for_what(turn.worded):
         _which_thing(s, turn)
         return
@@ -121,7 +125,8 @@ def review(s: Services, turn: Turn) -> None:
     ):  # "how much did she spend" is not asked of everybody
         turn.end("clarify", s.say(turn, "which_customer"), {"need": "customer", "question": links.text})
         return
-    if names & _NEEDS_THING or (names & {"recommend"} and links.ambiguous):
+    searched = any(c.args.get("query") for c in turn.calls)  # what was searched for need not be of the shop
+    if not searched and (names & _NEEDS_THING or (names & {"recommend"} and links.ambiguous)):
         if links.ambiguous:
             _which(s, turn)
             return

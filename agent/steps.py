@@ -88,7 +88,8 @@ class Steps:
                 pending = {"need": "customer", "question": waiting}
                 turn.end("clarify", self._s.say(turn, "which_customer"), pending)
                 return
-            turn.worded = worded.items(turn.subject, turn.memory.get("calls") or ())
+            attributes = self._s.shop.keys("attribute")
+            turn.worded = worded.items(turn.subject, turn.memory.get("calls") or (), attributes)
             if worded.is_newcomer(turn.worded):
                 turn.subject = replace(turn.subject, customers=[])  # "her" is the new customer
             endings.settle(self._s, turn, of_whom=not self._tuned and not turn.worded)
@@ -216,6 +217,9 @@ class Steps:
         with _timed(turn, "answer"):
             turn.draft = answer.compose(turn.traces, turn.language)
             notes = [self._s.say(turn, "unserved")] if turn.unserved else []
+            notes += (
+                [self._s.say(turn, "complaints")] if unused.complaints(turn.question, turn.traces) else []
+            )
             notes += [note for note in (self._wider(turn), self._unused(turn)) if note]
             for note in reversed(notes):
                 turn.draft.lines[:0] = [note, ""]

@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from agent import cues
-from agent.durations import days_in
+from agent import beside, budget, comparing, cues
 from agent.prompts import pattern, patterns
 from agent.subject import PSEUDO, Subject
 
@@ -20,14 +19,19 @@ _CLAUSES = pattern("clauses")
 _ELSEWHERE = frozenset({"measure", "audience", "segments", "campaign"})
 
 
-def items(subject: Subject, last: Sequence[Mapping[str, Any]] = ()) -> list[Item]:
+def items(
+    subject: Subject, last: Sequence[Mapping[str, Any]] = (), attributes: Sequence[str] = ()
+) -> list[Item]:
     """Return the calls that a question's wording asks for, without their bound arguments; [] where it leaves that to
-    the plan. last: the calls of the turn before."""
+    the plan. last: the calls of the turn before. attributes: those of the shop's customers."""
     return (
         _newcomer(subject, last)
-        or _visit_days(subject)
+        or beside.items(subject, last, attributes)
         or _stopped_buying(subject)
-        or _away(subject)
+        or comparing.items(subject)
+        or _visit_days(subject)
+        or _campaign(subject)
+        or _vips(subject)
         or _at_risk(subject)
         or _of_the_list(subject)
         or _to_the_list(subject)
@@ -56,27 +60,31 @@ def plan(
     calls = planned()["calls"]
     if not sure and any(c["tool"] in ("handoff", "refuse") for c in calls):
         return {"calls": calls}
-    kept = [c for c in calls if not any(_stands_for(item, c) for item in found)]
+    kept = [c for c in calls if not any(_stands_for(item, c, subject) for item in found)]
     return {"calls": [*found, *kept]}
 
 
-def _stands_for(item: Item, call: Mapping[str, Any]) -> bool:
+def _stands_for(item: Item, call: Mapping[str, Any], subject: Subject) -> bool:
     """Whether a planned call is only what the planner took the worded question for."""
     tool, about = call["tool"], call.get("about")
     if tool in PSEUDO or tool in ("notes", "search_products"):
         return True
     match item["tool"]:
+        case "measure" | "said":
+            return not beside.asks_besides(subject.links.text, call)
         case "last_purchase":
             return tool == "profile" and about in ("visits", "tastes", "next", "everything")
         case "family":
             about_brands = tool == "measure" and call.get("by") == "brand"
             return about_brands or tool in ("recommend", "similar_customers", "profile")
+        case "changes" | "bought_not" | "absent" | "top_share":
+            return comparing.stands_for(item, call)
         case "coupons":
             return tool in ("campaign", "measure", "profile")
         case "visit_days" | "at_risk" | "stopped_buying":
             return tool in ("measure", "audience", "segments", "segment")
         case "measure" | "audience":
-            return tool in ("measure", "audience", "segments", "profile")
+            return tool in ("measure", "audience", "segments", "profile", "campaign")
         case _:
             return tool == "profile" and about != "tastes"
 
@@ -137,6 +145,23 @@ def _visit_days(subject: Subject) -> list[Item]:
     return []
 
 
+def _campaign(subject: Subject) -> list[Item]:
+    """ "Plan a coupon for coffee with a budget of $200": of goods, to nobody by name."""
+    goods = subject.keys("category") or subject.keys("product")
+    if not goods or (subject.has("customer") and not subject.at_hand) or subject.links.keys("campaign"):
+        return []
+    text = subject.links.text
+    return [{"tool": "audience"}] if budget.plans(text) or "budget" in budget.terms(text) else []
+
+
+def _vips(subject: Subject) -> list[Item]:
+    """ "Who are our VIP customers?": who spends most."""
+    plain = not cues.tools(subject.links.text) & {"recommend", "audience", "similar_customers"}
+    one = subject.has("customer") and not subject.at_hand
+    asked = _asks_of_customers(subject) and _says("vips", subject) and plain and not one
+    return [{"tool": "measure", "quantity": "spend", "by": "customer"}] if asked else []
+
+
 def _asks_of_customers(subject: Subject) -> bool:
     text = subject.links.text
     goods = any(
@@ -160,25 +185,6 @@ def _at_risk(subject: Subject) -> list[Item]:
 
 
 _COUPONS = re.compile(r"coupon|voucher|券", re.IGNORECASE)
-_SINCE = re.compile(r"\bsince\b|以来|自从|至今|到现在|之后|以后", re.IGNORECASE)
-LONG = 60
-"""How many days "a long time" is."""
-
-
-def _away(subject: Subject) -> list[Item]:
-    """ "Who has not been in for 30 days?" """
-    links = subject.links
-    if (subject.customers and not (subject.at_hand or subject.group)) or not _says("away", subject):
-        return []
-    bounded = any(one.unit == "baskets" for one in links.amounts)
-    if links.keys("campaign") or bounded or not _asks_of_customers(subject):
-        return []
-    days = days_in(links.text)
-    if days is None and links.periods and _SINCE.search(links.text):
-        days = (links.periods[0].end - links.periods[0].start).days + 1
-    if days is None and not links.periods and _says("long_time", subject):
-        days = LONG
-    return [{"tool": "at_risk", "away": days}] if days else []
 
 
 def _stopped_buying(subject: Subject) -> list[Item]:

@@ -68,10 +68,16 @@ EVERY_CALL: list[tuple[str, dict[str, Any]]] = [
     ("visit_days", {"days": "workdays", "segment": "1"}),
     ("visit_days", {"days": "weekend", "start": "2024-02-01", "amount": {"low": 1, "high": 4, "strict_high": True}}),
     ("profile", {"customer": "0", "about": "visits", "lost": True}),
+    ("changes", {"by": "category", "why": True}), ("changes", {"by": "customer", "direction": "down", "category": "MILK"}),
+    ("changes", {"by": "product", "direction": "up", "rank": "rate", "segment": "1"}),
+    ("bought_not", {"bought": [[{"kind": "category", "key": "MILK"}]], "bought_not": [{"kind": "category", "key": "WINE"}], "segment": "1"}),
+    ("absent", {"of": "visits", "start": "2024-08-01", "category": "MILK", "segment": "1"}),
+    ("absent", {"of": "coupons", "amount": {"low": 5, "strict_low": True, "unit": "baskets"}}),
+    ("top_share", {"category": "MILK", "segment": "1"}),
     ("at_risk", {"n": 3}),
     ("at_risk", {"segment": "1", "among": ["0", "1"]}),
     ("last_purchase", {"customer": "0", "before": 1}),
-    ("at_risk", {"category": "MILK", "away": 5}),
+    ("at_risk", {"category": "MILK"}), ("absent", {"of": "visits", "days": 9, "among": ["0", "1", "7"]}),
     ("coupons", {"customer": "0"}),
     ("coupons", {"customer": "7"}),
     ("stopped_buying", {"category": "MILK", "bought": ["2024-03-01", "2024-03-31"], "missed": ["2024-08-01", "2024-08-27"],
@@ -226,7 +232,7 @@ def test_who_has_not_come_for_some_days():
     rows = planted("SELECT customer_id, max(ts)::DATE FROM events WHERE kind = 'purchase' GROUP BY 1")
     last = max(day for _, day in rows)
     away = {key for key, day in rows if (last - day).days >= 10}
-    assert set(run("at_risk", away=10).found["customer"]) == away
+    assert set(run("absent", of="visits", days=10).found["customer"]) == away
 
 
 def test_who_may_leave_and_who_would_be_missed_most():

@@ -14,6 +14,8 @@ from tests.fakes import ScriptedLLM
 from tests.test_plan import about
 
 LAST, LEFT = {"tool": "last_purchase"}, {"tool": "profile", "about": "visits"}
+PLAN = {"tool": "audience"}
+BEST = {"tool": "measure", "quantity": "spend", "by": "customer"}
 OFFERS, ASK = {"tool": "newcomer", "part": "offers"}, {"tool": "newcomer", "part": "questions"}
 RISK, BEFORE = {"tool": "at_risk"}, {"tool": "last_purchase", "before": 1}
 STOPPED = {
@@ -37,11 +39,14 @@ WORDED = [
     ("Which other things of the brands customer 88 buys could he like?", [{"tool": "family"}]),
     ("88号顾客常买的品牌还有哪些商品他可能喜欢？", [{"tool": "family"}]),
     ("Which customers only come on weekends?", [WEEKEND]), ("哪些顾客只在周末来?", [WEEKEND]),
+    ("Plan a coupon for milk with a budget of $200", [PLAN]), ("给牛奶做一个优惠券活动，预算300美元", [PLAN]),
+    ("Which coupons did customer 88 use?", [{"tool": "coupons"}]), ("88号顾客用过哪些优惠券？", [{"tool": "coupons"}]),
+    ("Who are our VIP customers?", [BEST]), ("VIP客户有哪些？", [BEST]),
+    ("Run a promotion on wine", [PLAN]),
     ("How many shoppers never come at weekends?", [WORKDAYS]), ("有多少顾客只在工作日来？", [WORKDAYS]),
     ("Who is about to leave us?", [RISK]), ("哪些顾客可能快要流失了", [RISK]), ("Which customers might we lose?", [RISK]),
-    ("Which customers have not been in for 30 days?", [{"tool": "at_risk", "away": 30}]),
-    ("最近一个月没来过的顾客有几个", [{"tool": "at_risk", "away": 30}]),
-    ("哪些老顾客好久没来了", [{"tool": "at_risk", "away": 60}]), ("买牛奶的人里哪些快跑了", [RISK]),
+    ("Which customers have not been in for 30 days?", [{"tool": "absent", "of": "visits", "days": 30}]),
+    ("哪些老顾客好久没来了", [{"tool": "absent", "of": "visits", "days": 60}]), ("买牛奶的人里哪些快跑了", [RISK]),
     ("Did customer 88 ever use a coupon?", [{"tool": "coupons"}]), ("88号顾客说从没收到过券，是真的吗", [{"tool": "coupons"}]),
     ("Which segment reacted best to campaign 1?", [{"tool": "measure", "quantity": "redemptions", "by": "segment"}]),
     ("What did customer 88 buy on July 4?", [{"tool": "last_purchase", "day": "2024-07-04"}]),
@@ -50,6 +55,7 @@ WORDED = [
     ("What did customer 88 buy on the visit before last?", [BEFORE]), ("88号顾客上上次买了什么", [BEFORE]),
 ]  # fmt: skip
 OTHERS = [
+    "How did the campaign for milk run in March?", "3月的牛奶活动做得怎么样？", "How much do we spend on milk?",
     "What did customer 88 buy last month?", "When did customer 88 last buy milk?", "What did customer 88 buy in March?",
     "88号顾客上个月买了什么", "88号顾客上次什么时候来的", "What sold best recently?", "最近卖得最好的是什么",
     "How many new customers did we get in March?", "Which new products could customer 88 try?", "给88号顾客推荐新品",

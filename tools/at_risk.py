@@ -1,5 +1,4 @@
-"""at_risk: the customers who may be about to leave, or have not come for some time, those first whose leaving would
-cost the most."""
+"""at_risk: the customers who may be about to leave, those first whose leaving would cost the most."""
 
 from __future__ import annotations
 
@@ -55,7 +54,6 @@ class AtRiskTool:
     parameters = {
         "segment": {"type": "string", "x-entity": "segment"},
         "category": {"type": "string", "x-entity": "category"},
-        "away": {"type": "integer", "minimum": 1},
         "n": {"type": "integer", "x-count": True},
         "among": {"type": "array", "x-among": True, "x-derived": True},
     }
@@ -63,8 +61,7 @@ class AtRiskTool:
 
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
         """Return how many are at risk, then the n of them with the largest chance times usual spend. `category`: only
-        customers who bought of it; `among`: only customers of this list. `away`: those who have not come for so many
-        days, whatever their chance, by usual spend."""
+        customers who bought of it; `among`: only customers of this list."""
         segment, category, among = args.get("segment"), args.get("category"), args.get("among")
         asked = [segment, segment, among, among, category, category]
         rows = shop.query(_QUERY, asked) if shop.query(_KNOWN) else []
@@ -72,14 +69,10 @@ class AtRiskTool:
             raise CannotDo(_unknown())
         everybody = [AtRisk(str(key), *rest) for key, *rest in rows]
         whom = _Whom.of(shop, segment, category, bool(among), len(everybody))
-        if away := int(args.get("away") or 0):
-            found = sorted((one for one in everybody if one.away >= away), key=lambda one: -one.usual)
-            facts = [_count_away(whom, away, found)]
-        else:
-            found = [one for one in everybody if one.chance >= LEAST]
-            facts = [_count(whom, found)]
+        found = [one for one in everybody if one.chance >= LEAST]
+        facts = [_count(whom, found)]
         listed = found[: max(1, min(int(args.get("n") or LISTED), MOST))]
-        if not found and not away:
+        if not found:
             facts.append(_likeliest(shop, max(everybody, key=lambda one: one.chance)))
         facts += [_one(shop, rank, one) for rank, one in enumerate(listed[:SHOWN], 1)]
         return ToolResult(
@@ -138,19 +131,6 @@ def _count(whom: _Whom, found: list[AtRisk]) -> Fact:
         zh += "。排在前面的是流失损失最大的顾客（概率×平时消费）"
     return Fact(
         "customers at risk of leaving", "customers", len(found), "customers", both(en=f"{en}.", zh=f"{zh}。"),
-        names=whom.names,
-    )  # fmt: skip
-
-
-def _count_away(whom: _Whom, away: int, found: list[AtRisk]) -> Fact:
-    many, have = words.number(len(found)), "has" if len(found) == 1 else "have"
-    days = words.plural(away, "day")
-    en = f"{many} of {whom.en} {have} not come for at least {days} before the data ends"
-    zh = f"{whom.zh}中，有{many}位在数据截止日前至少{words.number(away)}天没有来过"
-    if len(found) > 1:
-        en, zh = f"{en}. Those come first who usually spend most", f"{zh}。平时消费最多的排在前面"
-    return Fact(
-        f"customers away for {days}", "customers", len(found), "customers", both(en=f"{en}.", zh=f"{zh}。"),
         names=whom.names,
     )  # fmt: skip
 

@@ -68,9 +68,10 @@ def _used(shop: Shop, customer: str, used: list[tuple[Any, int, date]]) -> Fact:
         zh = f"{who.zh}{when['zh']}共兑换优惠券{words.number(total)}张，最近一次是{words.day(used[0][2], 'zh')}"
         known = [(names.campaign(shop, str(key)), many) for key, many, _ in used[:_NAMED] if key is not None]
         called = [one for one, _ in known]
-        if known and len(known) == len(used):
-            en += f" ({words.listing((f'{words.number(n)} of {one.en}' for one, n in known), 'en')})"
-            zh += f"（{words.listing((f'{one.zh}{words.number(n)}张' for one, n in known), 'zh')}）"
+        if known:
+            some_en, some_zh = ("", "") if len(known) == len(used) else ("among them ", "其中")
+            en += f" ({some_en}{words.listing((f'{words.number(n)} of {one.en}' for one, n in known), 'en')})"
+            zh += f"（{some_zh}{words.listing((f'{one.zh}{words.number(n)}张' for one, n in known), 'zh')}）"
     used_names = tuple(name for one in called for name in one.all)
     return Fact(who.en, "coupons_redeemed", total, "coupons", both(en=f"{en}.", zh=f"{zh}。"),
                 period=when["en"], names=used_names)  # fmt: skip

@@ -88,8 +88,8 @@ def _lead(
 
 
 def _plain(shop: Shop, rec: Recommendation) -> Mapping[str, str]:
-    name = words.label(shop.product_name(rec.product_id))
-    return both(en=name, zh=name)
+    name = names.called(shop.name("product", rec.product_id))
+    return both(en=name.en, zh=name.zh)
 
 
 def _nothing(

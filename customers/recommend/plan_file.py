@@ -69,8 +69,10 @@ def reason(contact: Contact, target: Name, learnt: bool) -> dict[str, str]:
         en, zh = [f"never bought {target.en}"], [f"从未买过{target.zh}"]
     else:
         trips = f"{contact.trips} trip{'s' if contact.trips != 1 else ''}"
-        en = [f"bought {target.en} on {trips}, last {contact.days_since} days before the data ends"]
-        zh = [f"买过{target.zh}{contact.trips}次，上次在数据截止日前{contact.days_since}天"]
+        ago = contact.days_since
+        last = f"{ago} day{'s' if ago != 1 else ''} before the data ends" if ago else "on the data's last day"
+        en = [f"bought {target.en} on {trips}, last {last}"]
+        zh = [f"买过{target.zh}{contact.trips}次，上次在数据截止{f'日前{ago}天' if ago else '当天'}"]
     if not learnt:
         en.append(f"{_percent(contact.buys_anyway)} likely to buy")
         zh.append(f"购买概率{_percent(contact.buys_anyway)}")
