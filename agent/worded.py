@@ -176,12 +176,15 @@ def _at_risk(subject: Subject) -> list[Item]:
     one = subject.has("customer") and not (subject.at_hand or subject.group)
     past = any(not p.future for p in links.periods)
     groups = cues.names_groups(links.text) and not links.keys("segment")
-    if one or past or groups or links.keys("campaign"):
+    if one or past or groups or links.keys("campaign") or cues.names_month(links.text):
         return []
     buyers = bool(subject.categories) and _says("buyers", subject) and bool(_CUES["whom"].search(links.text))
     return (
         [{"tool": "at_risk"}] if _says("leaving", subject) and (buyers or _asks_of_customers(subject)) else []
     )
+
+
+_COUPONS = re.compile(r"coupon|voucher|券", re.IGNORECASE)
 
 
 def _stopped_buying(subject: Subject) -> list[Item]:
@@ -206,7 +209,10 @@ def _responds(subject: Subject) -> list[Item]:
 def _coupons(subject: Subject) -> list[Item]:
     """ "Did she ever use a coupon?" """
     links = subject.links
-    plain = not links.keys("campaign") and not links.periods and not cues.counts_things(links.text)
+    by_campaign = {"redemptions"} == set(cues.quantities(links.text)) or (
+        "campaign" in cues.tools(links.text) and bool(_COUPONS.search(links.text))
+    )
+    plain = not (links.keys("campaign") or links.periods or by_campaign or cues.counts_things(links.text))
     one = subject.has("customer") and not subject.group
     return [{"tool": "coupons"}] if one and plain and _says("coupons_of_one", subject) else []
 
@@ -215,7 +221,8 @@ def _on_a_day(subject: Subject, last: Sequence[Mapping[str, Any]]) -> list[Item]
     """ "What did she buy on December 24?", and after it "was there more than one receipt that day?" """
     links = subject.links
     if len(links.periods) == 1 and links.periods[0].start == links.periods[0].end and subject.has("customer"):
-        plain = not set(cues.quantities(links.text)) - {"spend"} and not links.periods[0].future
+        other = set(cues.quantities(links.text)) - {"spend"} or "recommend" in cues.tools(links.text)
+        plain = not other and not links.periods[0].future
         day = links.periods[0].start.isoformat()
         return [{"tool": "last_purchase", "day": day}] if plain and _says("on_a_day", subject) else []
     before = last[-1] if last else {"tool": "", "args": {}}
