@@ -15,6 +15,7 @@ from agent import (
     conversation,
     cues,
     endings,
+    follow_up,
     lines,
     policy,
     prose,
@@ -94,7 +95,7 @@ class Steps:
                 turn.subject = replace(turn.subject, customers=[])  # "her" is the new customer
             endings.settle(self._s, turn, of_whom=not self._tuned and not turn.worded)
             if not turn.fixed and not turn.subject.described and not turn.worded:
-                turn.calls = conversation.follow_up(turn.subject, turn.memory)
+                turn.calls = follow_up.follow_up(turn.subject, turn.memory)
 
     def _agreed(self, turn: Turn, agreed: bool) -> None:
         """Run the changes that waited for the asker's yes, or leave everything as it is."""
@@ -115,7 +116,7 @@ class Steps:
                 turn.emit(StepEvent(turn.words(both(en="Working out what to look up", zh="正在分析问题"))))
                 raw = self._wanted(turn, asking)
                 turn.calls = over_all(bind_plan(raw, asking), turn.links)
-            turn.calls = conversation.without_offered(turn.calls, turn.subject, turn.memory)
+            turn.calls = follow_up.without_offered(turn.calls, turn.subject, turn.memory)
             turn.calls = budget.with_budget(turn.calls, turn.subject)
             if endings.exceeds_scope(turn):
                 return
