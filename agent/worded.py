@@ -184,7 +184,10 @@ def _at_risk(subject: Subject) -> list[Item]:
     )
 
 
-_COUPONS = re.compile(r"coupon|voucher|券", re.IGNORECASE)
+_COUPONS, _CAMPAIGN = (
+    re.compile(r"coupon|voucher|券", re.IGNORECASE),
+    re.compile(r"campaign|活动", re.IGNORECASE),
+)
 
 
 def _stopped_buying(subject: Subject) -> list[Item]:
@@ -210,7 +213,7 @@ def _coupons(subject: Subject) -> list[Item]:
     """ "Did she ever use a coupon?" """
     links = subject.links
     by_campaign = {"redemptions"} == set(cues.quantities(links.text)) or (
-        "campaign" in cues.tools(links.text) and bool(_COUPONS.search(links.text))
+        bool(_CAMPAIGN.search(links.text)) and bool(_COUPONS.search(links.text))
     )
     plain = not (links.keys("campaign") or links.periods or by_campaign or cues.counts_things(links.text))
     one = subject.has("customer") and not subject.group
