@@ -4,13 +4,14 @@ away, and what part of the sales the best customers make."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from agent import cues
 from agent.durations import days_in
+from agent.follow_up import leads_on
 from agent.left_out import KINDS
 from agent.periods import Period
 from agent.prompts import pattern, patterns
@@ -26,6 +27,7 @@ _WHOM = _WORDED["whom"]
 LONG = 60
 """How many days "a long time" is."""
 _ABSENT, _TOP = patterns("absent"), pattern("top_share")
+_DAYS = frozenset({"start", "end", "before_start", "before_end"})
 _SINCE = re.compile(r"since\b|自从?", re.IGNORECASE)
 _AFTER = re.compile(r"\s*(?:之后|以后|以来|后|起)")
 _AFTER_BEFORE = re.compile(r"\bafter\s+(?:the\s+)?$", re.IGNORECASE)
@@ -33,13 +35,29 @@ _FROM_TO = re.compile(r"\bto\b|到|至", re.IGNORECASE)
 _BUT = re.compile(r"却|\bwhile\b|\bwhereas\b", re.IGNORECASE)
 
 
-def items(subject: Subject) -> list[Item]:
-    """Return the call that a question's wording asks for, without what is bound; [] for any other question."""
+def items(subject: Subject, last: Sequence[Mapping[str, Any]] = ()) -> list[Item]:
+    """Return the call that a question's wording asks for, without what is bound; [] for any other question. last: the
+    calls of the turn before."""
+    if again := _again(subject, last):
+        return again
     if subject.has("customer") and not (subject.at_hand or subject.group):
         return []
     if subject.group:  # the rest is of all customers
         return _absent(subject)
     return _bought_not(subject) or _top_share(subject) or _absent(subject) or _changed(subject)
+
+
+def _again(subject: Subject, last: Sequence[Mapping[str, Any]]) -> list[Item]:
+    """ "And in October?", "and by brand?" after what changed."""
+    text, links = subject.links.text, subject.links
+    before = last[-1] if last else {"tool": "", "args": {}}
+    if before["tool"] != "changes" or not (leads_on(text) and cues.is_short(text)) or cues.quantities(text):
+        return []
+    groups = [kind for kind in BY if _CHANGES[kind].search(text)]
+    if not (links.periods or groups) or links.customers or any(links.things.values()):
+        return []
+    kept = {k: v for k, v in before["args"].items() if not (links.periods and k in _DAYS)}
+    return [{"tool": "changes", **kept, **({"by": groups[0]} if groups else {}), **_between(subject)}]
 
 
 # what changed -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 from agent import beside, budget, comparing, cues
 from agent.prompts import pattern, patterns
-from agent.subject import PSEUDO, Subject
+from agent.subject import MAX_EACH, PSEUDO, Subject
 
 Item = dict[str, Any]
 
@@ -28,7 +28,7 @@ def items(
         _newcomer(subject, last)
         or beside.items(subject, last, attributes)
         or _stopped_buying(subject)
-        or comparing.items(subject)
+        or comparing.items(subject, last)
         or _visit_days(subject)
         or _campaign(subject)
         or _vips(subject)
@@ -248,8 +248,12 @@ _BUYS = re.compile(r"\b(?:buys?|bought|best|top|valuable)\b|买|购|最好|价�
 
 
 def _of_the_list(subject: Subject) -> list[Item]:
-    """ "The three of them who come most": a ranking of the list at hand, by what the wording says."""
+    """ "The three of them who come most": a ranking of the list at hand, by what the wording says; and what the customers
+    of a long list buy most, of all of them together."""
     text = subject.links.text
+    if len(subject.group) > MAX_EACH and cues.points_to_several(text) and _says("what_they_buy", subject):
+        by = "product" if cues.names_product(text) else "category"
+        return [{"tool": "measure", "quantity": "spend", "by": by}]
     if not subject.group or not cues.of_the_list(text) or not cues.ranks(text):
         return []
     if cues.tools(text) & {"recommend", "explain_preference", "similar_customers", "notes", "bought_with"}:

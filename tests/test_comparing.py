@@ -161,6 +161,20 @@ def test_the_wording_asks_what_changed(question: str, expected: dict[str, Any]):
     assert {name: item[name] for name in expected} == expected
 
 
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("And in March?", {"by": "category", "start": "2024-03-01", "end": "2024-03-31"}),
+        ("那按品牌呢？", {"by": "brand", "start": "2024-02-01", "end": "2024-02-29"}),
+    ],
+)
+def test_what_changed_is_gone_on_from(question: str, expected: dict[str, Any]):
+    before = {"tool": "changes", "args": {"by": "category", "direction": "down", "rank": "money", **MONTHS}}
+    (item,) = items(about(question), [before])
+    assert {name: item[name] for name in expected} == expected
+    assert (item["tool"], item["direction"]) == ("changes", "down")
+
+
 def test_from_one_month_to_another_compares_the_two():
     (item,) = items(about("Which categories grew from January to February 2024?"))
     told = (item["before_start"], item["before_end"], item["start"], item["end"])
