@@ -44,7 +44,7 @@ def items(subject: Subject, last: Sequence[Mapping[str, Any]] = ()) -> list[Item
         return []
     if subject.group:  # the rest is of all customers
         return _absent(subject)
-    return _bought_not(subject) or _top_share(subject) or _absent(subject) or _changed(subject)
+    return _bought_not(subject) or _top_share(subject) or _absent(subject) or _changed(subject, last)
 
 
 def _again(subject: Subject, last: Sequence[Mapping[str, Any]]) -> list[Item]:
@@ -61,11 +61,12 @@ def _again(subject: Subject, last: Sequence[Mapping[str, Any]]) -> list[Item]:
 
 
 # what changed -----------------------------------------------------------------------------------
-def _changed(subject: Subject) -> list[Item]:
+def _changed(subject: Subject, last: Sequence[Mapping[str, Any]]) -> list[Item]:
     """ "Which categories grew most last month?", "Why did sales drop in March?" """
     text, links = subject.links.text, subject.links
     why = cues.asks_why(text) and bool(_CHANGES["moved"].search(text))
-    groups = [kind for kind in BY if _CHANGES[kind].search(text)]
+    # of a category that is named, its own changes are told by what is beside it
+    groups = [kind for kind in BY if _CHANGES[kind].search(text) and not links.keys(kind)]
     ranked = bool(groups) and bool(_CHANGES["moved"].search(text)) and bool(_CHANGES["which"].search(text))
     asks = why or ranked or bool(_CHANGES["changed"].search(text))
     if not asks or links.keys("campaign") or links.amounts or any(p.future for p in links.periods):
@@ -78,7 +79,8 @@ def _changed(subject: Subject) -> list[Item]:
         "rank": "rate" if _CHANGES["rate"].search(text) else "money",
         "why": why,
     }
-    return [item | _between(subject)]
+    told = last[-1]["args"] if last and last[-1]["tool"] == "changes" else {}
+    return [item | (_between(subject) or {k: v for k, v in told.items() if k in _DAYS})]
 
 
 def _between(subject: Subject) -> Item:
