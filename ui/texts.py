@@ -260,15 +260,15 @@ EXAMPLES: dict[str, dict[Language, tuple[str, ...]]] = {
     "merchandiser": {
         "en": (
             "Which segments do we have?",
+            "What changed last month?",
+            "Who is about to leave us?",
             "Who should we address for {category}?",
-            "What is bought together with {category}?",
-            "Which five categories bring the most spend?",
         ),
         "zh": (
             "我们有哪些客群？",
+            "上个月有哪些变化？",
+            "哪些顾客可能快要流失了？",
             "推广{category}该找哪些顾客？",
-            "哪些品类常和{category}一起买？",
-            "消费额最高的五个品类是哪些？",
         ),
     },
 }
