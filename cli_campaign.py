@@ -133,7 +133,7 @@ def _plan(args: argparse.Namespace, shop: Shop) -> int:
     category = category_named(shop, args.category) if args.category else None
     among = _known(shop, _ids(args.among)) if args.among else None
     plan = shop.campaign_plan(terms, category, args.product, args.segment, among)
-    target = shop.name("category", category) if category else _product_name(shop, args.product)
+    target = shop.name("category", category) if category else shop.name("product", args.product)
     if args.out:
         plan_file.write(args.out, plan_file.render(plan, target, shop.segment_names()))
     if args.json:
@@ -213,10 +213,3 @@ def category_named(shop: Shop, given: str) -> str:
         f"; did you mean {', '.join(dict.fromkeys(near))}?" if near else "; `shopkeeper ask` knows more words"
     )
     raise UsageError(f"there is no category {given!r}{hint}")
-
-
-def _product_name(shop: Shop, product_id: str) -> Any:
-    from customers.values import Name
-
-    name = shop.product_name(product_id)
-    return Name(name, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,8 @@ def bind(raw: Mapping[str, Any], subject: Subject) -> list[Call]:
             item = {"tool": name, "about": "spending"}
         if _asks_what_to_mention(item, subject):
             name, item = "profile", {"tool": name, "about": "tastes"}
-        for call in bound(TOOLS[name], {k: v for k, v in item.items() if k != "tool" and v}, part):
+        chosen = {k: v for k, v in item.items() if k != "tool" and (v or k == "filters")}
+        for call in bound(TOOLS[name], chosen, part):
             if call not in calls:
                 calls.append(call)
     calls = _without_search(_told_by_campaigns(calls), subject)
@@ -163,9 +165,9 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
                 each |= {name: keys[:MAX_EACH]} if len(keys) > 1 else {}
             elif kind in subject.described:
                 args[name] = Found(_UNPLACED, kind, subject.described[kind].n)
-        elif kind == "all":
+        elif kind == "all" and name not in args:
             args[name] = _undivided(filters(subject), args.get("by"), links)
-        elif schema.get("x-count") and (n := count_for(tool, args, links)):
+        elif schema.get("x-count") and not _only_lasts(args, links) and (n := count_for(tool, args, links)):
             args[name] = n
         elif literal := schema.get("x-literal"):
             args[name] = getattr(links, literal) or (links.text if literal == "note" else "")
@@ -175,6 +177,12 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
             args[name] = links.amounts[0].as_argument()
         elif (kind := schema.get("x-named")) and args.get("about") == "visits" and subject.categories:
             args[name] = list(subject.keys(kind)[:MAX_EACH])
+        elif schema.get("x-among") and _of_group(args, subject):
+            args[name] = list(subject.group)
+            if args.get("by") == "customer" and _TOGETHER.search(links.text) and not cues.ranks(links.text):
+                args["by"] = "none"
+            if "filters" in args:  # the first of them stand there, as if they alone had been named
+                args["filters"] = {k: v for k, v in args["filters"].items() if k != "customer"}
         elif schema.get("x-excluded") and gone:
             args[name] = {k: list(keys) for k, keys in gone.items()}
         elif (
@@ -197,6 +205,19 @@ def bound(tool: Tool, chosen: dict[str, Any], subject: Subject) -> list[Call]:
         for c in calls
         for p in links.periods
     ]
+
+
+_TOGETHER = re.compile(r"\b(?:together|altogether|in\s+(?:total|all))\b|一共|总共|合计|加起来", re.IGNORECASE)
+
+
+def _of_group(args: Mapping[str, Any], subject: Subject) -> bool:
+    """Whether a call is of the whole list at hand: a figure of a few is told of each of them."""
+    return len(subject.group) > MAX_EACH or (bool(subject.group) and args.get("by") in (None, "customer"))
+
+
+def _only_lasts(args: Mapping[str, Any], links: Links) -> bool:
+    """Whether the one number of a question says how long ("for two months"), and counts nothing."""
+    return bool(args.get("days")) and len(links.counts) <= 1
 
 
 def _applies(modifier: str, args: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.amounts import Amount, find_amounts
+from agent.prompts import pattern
 from agent.subject import Call, Subject
 
 _COUPON_AFTER = re.compile(
@@ -28,6 +29,11 @@ _BUDGET_BEFORE = re.compile(
     r"(?:\b(?:with|for|under|within|budget(?:\s+(?:of|is|was))?:?|spend(?:ing)?|up to|at most|no more than|only|have|got|on|costs?)\s*(?:a|just|about|only|no more than|at most|under)?"
     r"|预算(?:是|为|有|共|只有)?|只有|花|花费|用|以|不超过|给我|在|有)\s*$", re.I
 )  # fmt: skip
+_LETTERS_AFTER = re.compile(
+    r"\s*(?:letters?|mail(?:ing|er)s?|messages?|e-?mails?|sms|flyers?)\b|\s*(?:封|条短信|条消息|份)", re.I
+)  # fmt: skip
+_SMALL_CHANGE = re.compile(r"(?<![\d.])(\d{1,3})\s*(?:(cents?\b|¢|分钱)|(毛钱?|角钱?))", re.I)
+_PLANS = pattern("plans_campaign")
 _CAMPAIGN = re.compile(
     r"\b(?:campaign|coupon|voucher|mail(?:ing)?|send|offer|budget|promo\w*|ad)\b|券|预算|活动|投放|推广|发",
     re.I,
@@ -53,15 +59,36 @@ def _limited(args: dict[str, Any], allowed: dict[str, Any]) -> dict[str, Any]:
 
 def terms(text: str) -> dict[str, Any]:
     """Return "budget", "coupon", "contact_cost" (money) and "capacity" (customers), as far as a question gives them."""
+    text = _SMALL_CHANGE.sub(_in_money, text)
     found: dict[str, Any] = {}
+    bare: list[float] = []
+    letters: list[int] = []
     for amount in find_amounts(text, [True] * len(text)):
         if amount.high is None or (amount.low is not None and amount.low != amount.high):
             continue
         role = _role(text, amount)
         if role:
             found.setdefault(role, round(amount.high) if role == "capacity" else amount.high)
+        elif amount.unit == "money":
+            bare.append(amount.high)
+        elif amount.unit in ("", "units") and _LETTERS_AFTER.match(text[amount.span[1] :]):
+            letters.append(round(amount.high))
+    if len(bare) == 1 and plans(text):  # "run a promotion on soup, $150": what else could it be
+        found.setdefault("budget", bare[0])
+    if letters and (found or plans(text)):  # letters alone need be of no coupon
+        found.setdefault("capacity", letters[0])
     # A coupon's worth alone ("the $1 coupon") still asks whom to send it to; it plans nothing by itself.
     return found if found.keys() & {"budget", "capacity", "contact_cost"} else {}
+
+
+def plans(text: str) -> bool:
+    """Whether a question asks for a campaign ahead to be planned."""
+    return bool(_PLANS.search(text))
+
+
+def _in_money(match: re.Match[str]) -> str:
+    """ "25 cents" as "$0.25", which amounts are read from."""
+    return f"${int(match[1]) / (100 if match[2] else 10):g}"
 
 
 def _role(text: str, amount: Amount) -> str:

@@ -11,57 +11,37 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, TypedDict
+from typing import Any
 
 from agent import cues, lines
-from agent.binding import filters
 from agent.events import Language, Role
+from agent.follow_up import GOODS, leads_on, offered_last
 from agent.link import Linker, Links
+from agent.memory import Memory
 from agent.prompts import pattern
 from agent.subject import MAX_EACH, Call, Described, Subject
 from tools import TOOLS
 from tools.base import Access, Trace
 
-_ELLIPSIS = re.compile(
-    r"^\W*(?:(?:and|what about|how about|same|also|now|ok(?:ay)?,?\s+(?:and|what))\b|那么|那|还有|再|换)",
-    re.IGNORECASE,
-)
-_ELLIPSIS_END = re.compile(r"呢\W*$|\b(?:instead|too|as well)\W*$", re.IGNORECASE)
 _VERB = pattern("own_question")
-# "And January, how much?" asks the figure of the question before: the words say no more than that.
-_HOW_MUCH = re.compile(
-    r"\bhow\s+much(?:\s+(?:was|is)\s+(?:it|that))?\b|(?:[是又有]|卖了)?多少(?:钱)?", re.IGNORECASE
-)
 _ORDINAL = ((1, r"\b(?:first|1st|former)\b|第一|前者"), (2, r"\b(?:second|2nd)\b|第二"), (3, r"\b(?:third|3rd)\b|第三"),
             (4, r"\b(?:fourth|4th)\b|第四"), (0, r"\b(?:last|latter)\b|最后|后者"))  # fmt: skip
-_SHORT_WORDS, _SHORT_HAN = 7, 14
 _LISTED_EN, _LISTED_ZH = pattern("listed_place_en"), pattern("listed_place_zh")
-_TURNED_DOWN, _OTHER_OFFERS = pattern("turned_down"), pattern("other_offers")
-_OF_THE_SAME, _ELIDED = pattern("of_the_same"), pattern("elided_goods")
+_ELIDED = pattern("elided_goods")
 _EACH, _AGREES, _DECLINES = pattern("each_of_them"), pattern("agrees"), pattern("declines")
 _PLACES = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": 0,
            "一": 1, "二": 2, "三": 3, "四": 4, "五": 5}  # fmt: skip
 _KINDS = {"person": "customer", "item": "product", "顾客": "customer", "客户": "customer", "人": "customer",
           "商品": "product", "产品": "product", "品类": "category", "活动": "campaign"}  # fmt: skip
 STANDS_FOR = {"customer": ("customer", "顾客"), "category": ("the category", "该品类"), "product": ("the product", "该商品"),
-              "campaign": ("the campaign", "该活动"), "segment": ("the segment", "该分群")}  # fmt: skip
+              "campaign": ("the campaign", "该活动"), "segment": ("the segment", "该分群"),
+              "department": ("the department", "该部门"), "brand": ("the brand", "该品牌")}  # fmt: skip
 """What a question says in place of a thing that is known without its name, in English and in Chinese."""
 KEPT_FOUND = 10
 KEPT_OFFERED, KEPT_OFFERED_TO = 40, 5
 """How many of the things that an answer listed can be pointed to later."""
-
-
-class Memory(TypedDict, total=False):
-    """What was talked about; every value is plain JSON."""
-
-    question: str
-    language: str
-    customers: list[str]
-    things: dict[str, list[str]]
-    found: dict[str, list[str]]
-    calls: list[dict[str, Any]]
-    offered: dict[str, list[str]]  # customer -> products offered in this session
-    pending: dict[str, Any] | None
+KEPT_GROUP = 5000
+"""Of how many customers a later question can be asked ("which of them …"); nothing is said of a part of more."""
 
 
 def language(question: str, memory: Memory, guessed: Language) -> Language:
@@ -71,16 +51,10 @@ def language(question: str, memory: Memory, guessed: Language) -> Language:
     return guessed
 
 
-def is_short(text: str) -> bool:
-    """Whether a text is too short to be a question of its own."""
-    han = len(re.findall(r"[\u3400-\u9fff]", text))
-    return han <= _SHORT_HAN if han else len(text.split()) <= _SHORT_WORDS
-
-
 def resume(question: str, memory: Memory, linker: Linker) -> Links:
     """Return the links of a question, or of the one that waited for what this one gives."""
     links, pending = linker.link(question), memory.get("pending")
-    if not pending or not is_short(question) or _VERB.search(question):
+    if not pending or not cues.is_short(question) or _VERB.search(question):
         return links
     waiting = linker.link(pending["question"])
     if pending["need"] == "customer" and links.customers:
@@ -94,6 +68,23 @@ def resume(question: str, memory: Memory, linker: Linker) -> Links:
             waiting.add(*chosen)
             return waiting
     return links
+
+
+def waits_on(links: Links, memory: Memory) -> str:
+    """Return the question that still waits for a customer, together with the goods that a reply tells instead of one
+    ("yogurt"); "" for any other text."""
+    pending = memory.get("pending")
+    if (
+        not pending
+        or pending["need"] != "customer"
+        or not cues.is_short(links.text)
+        or _VERB.search(links.text)
+    ):
+        return ""
+    goods = any(links.things.get(kind) for kind in GOODS)
+    other = links.customers or links.unknown or links.periods or links.attributes or links.ambiguous
+    asked = str(pending["question"])
+    return f"{asked} {links.text}" if goods and not other and "recommend" in cues.tools(asked) else ""
 
 
 def _chosen(question: str, links: Links, things: list[tuple[Any, ...]]) -> tuple[str, str] | None:
@@ -132,15 +123,23 @@ def point_to_listed(links: Links, memory: Memory, linker: Linker) -> Links:
         return links
     word, noun = match.group(1) or "last", (match.group(2) or "").lower()
     place = int(word) if word.isdigit() else _PLACES[word.lower()]
+    found = _of_their_list(memory) | (found if noun not in ("", "one") else {}) or found
     kind = _KINDS.get(noun, noun) if noun not in ("", "one") else next(iter(found))
     keys = found.get(kind, [])
-    if not keys or place > len(keys):
+    if kind not in STANDS_FOR or not keys or place > len(keys):
         return links
     stands_for = STANDS_FOR[kind][match.re is _LISTED_ZH]
     links = linker.link(f"{links.text[: match.start()]} {stands_for} {links.text[match.end() :]}".strip())
     links.pronoun = links.same_thing = False
     links.add(kind, keys[place - 1])
     return links
+
+
+def _of_their_list(memory: Memory) -> dict[str, list[str]]:
+    """The list that somebody stood in who was then looked at: "and the second one?" goes on in it."""
+    group, calls = memory.get("group", []), memory.get("calls") or []
+    looked_at = [c["tool"] for c in calls] == ["profile"] and calls[0]["args"].get("customer") in group
+    return {"customer": group[:KEPT_FOUND]} if looked_at else {}
 
 
 def subject(
@@ -156,13 +155,14 @@ def subject(
     where the question points to somebody ("this customer", "她").
     """
     customers, at_hand = list(links.customers), False
+    group = _group(links, memory, picked, described)
     grouped = links.things.get("segment") or links.attributes or "customer" in described
     listed = list(memory.get("found", {}).get("customer", []))
     if not customers and len(listed) > 1 and not picked and _EACH.search(links.text):
         customers = listed[:MAX_EACH]
     elif not customers and links.pronoun:
         customers = [picked] if picked else (list(memory.get("customers", []))[-1:] or listed[:1])
-    elif not customers and not picked and not grouped and (offered_to := _offered_last(links.text, memory)):
+    elif not customers and not picked and not grouped and (offered_to := offered_last(links.text, memory)):
         customers = [offered_to]
     elif not customers and picked and role == "service" and not grouped:
         customers, at_hand = [picked], True
@@ -179,7 +179,17 @@ def subject(
             links.add(kind, key)
         categories = list(links.keys("category"))
     derived = [] if categories else list(dict.fromkeys(links.parents.values()))
-    return Subject(links, customers, categories, derived, at_hand, described, _asked_about(links, categories))
+    asked = _asked_about(links, categories)
+    return Subject(links, customers, categories, derived, at_hand, described, asked, group)
+
+
+def _group(links: Links, memory: Memory, picked: str | None, described: Mapping[str, Described]) -> list[str]:
+    """Return the customers that a question goes on from; [] where it names others that "they" may be."""
+    group = list(memory.get("group", []))
+    others = links.customers or links.attributes or "customer" in described
+    others = others or any(links.things.get(kind) for kind in ("segment", "campaign"))
+    points = cues.of_the_list(links.text) or (not picked and cues.points_to_several(links.text))
+    return group if len(group) > 1 and points and not others else []
 
 
 def _goods_before(memory: Memory) -> list[tuple[str, str]]:
@@ -187,7 +197,7 @@ def _goods_before(memory: Memory) -> list[tuple[str, str]]:
     args = [call["args"] for call in memory.get("calls") or []]
     told = [(kind, given) for one in args for kind, given in {**one, **(one.get("filters") or {})}.items()]
     return [
-        (kind, key) for kind, given in told if kind in _SAME_SIDE
+        (kind, key) for kind, given in told if kind in GOODS
         for key in ([given] if isinstance(given, str) else given or ())
     ]  # fmt: skip
 
@@ -209,14 +219,15 @@ def _asked_about(links: Links, categories: Sequence[str]) -> list[str]:
 
 
 _OF_ONE = frozenset(
-    {"profile", "recommend", "explain_preference", "similar_customers", "notes", "last_purchase"}
+    {"profile", "recommend", "explain_preference", "similar_customers", "notes", "last_purchase", "said"}
 )
 
 
 def _spoken_of(links: Links, memory: Memory) -> str | None:
     """Return whom the last answer was about, where a question only goes on from it ("and the last visit?")."""
     text, calls = links.text, memory.get("calls") or []
-    goes_on = bool(_ELLIPSIS.search(text) or _ELLIPSIS_END.search(text)) and is_short(text)
+    goes_on = leads_on(text) or cues.asks_before(text)
+    goes_on = goes_on and cues.is_short(text)
     if (
         not goes_on
         or cues.is_shop_wide(text)
@@ -231,132 +242,11 @@ def _spoken_of(links: Links, memory: Memory) -> str | None:
     return whom[-1] if len(whom) == 1 and named <= {whom[0], str(whom)} else None
 
 
-def _offered_last(text: str, memory: Memory) -> str | None:
-    """Return whom the last offers were for, where a text asks for others in their place."""
-    last = (memory.get("calls") or [{}])[-1]
-    if last.get("tool") != "recommend" or not (_TURNED_DOWN.search(text) or _OTHER_OFFERS.search(text)):
-        return None
-    return str(last["args"].get("customer"))
-
-
-def follow_up(asked: Subject, memory: Memory) -> list[Call]:
-    """Return the last calls with what a short follow-up names put in their place ("and 1228?").
-    [] when the question is one of its own."""
-    links, last = asked.links, memory.get("calls") or []
-    if again := _others_instead(asked, memory):
-        return [again]
-    if other := _of_the_same(asked, last):
-        return [other]
-    text = _HOW_MUCH.sub(" ", links.text) if links.periods and not links.customers else links.text
-    leads = bool(_ELLIPSIS.search(text) or _ELLIPSIS_END.search(text))
-    bare = links.any() and not _VERB.search(text) and is_short(text)
-    if not last or not is_short(text) or not (leads or bare) or _VERB.search(text):
-        return []
-    if links.ambiguous or links.unknown or not (links.any() or links.counts or links.modifiers):
-        return []
-    changed = [_changed(Call(c["tool"], dict(c["args"])), asked) for c in last]
-    calls = [c for c in changed if c is not None]
-    return calls if len(calls) == len(changed) else []
-
-
-def _of_the_same(asked: Subject, last: Sequence[Mapping[str, Any]]) -> Call | None:
-    """Return the last figure in another unit ("how many customers was that?"): of all that it was of."""
-    quantities = cues.quantities(asked.links.text)
-    if len(last) != 1 or last[0]["tool"] != "measure" or len(quantities) != 1 or asked.links.any():
-        return None
-    if not _OF_THE_SAME.search(asked.links.text):
-        return None
-    kept = {k: v for k, v in last[0]["args"].items() if k not in ("n", "ascending", "amount")}
-    return Call("measure", {**kept, "quantity": quantities[0], "by": "none"})
-
-
-def _changed(call: Call, asked: Subject) -> Call | None:
-    links, args = asked.links, dict(call.args)
-    parameters, changed = TOOLS[call.tool].parameters, False
-    for name, schema in parameters.items():
-        kind = schema.get("x-entity")
-        if kind == "all":
-            new = filters(replace(asked, customers=links.customers))
-            if new:
-                args[name] = _merged(dict(args.get(name) or {}), new)
-                changed = True
-        elif kind and (keys := links.keys(kind)):
-            args[name], changed = keys[0], True
-        elif schema.get("x-count") and links.counts:
-            args[name], changed = links.counts[0], True
-        elif (modifier := schema.get("x-modifier")) and modifier in links.modifiers:
-            args[name], changed = True, True
-        elif schema.get("x-period") and links.periods:
-            day = getattr(links.periods[0], schema["x-period"])
-            args[name], changed = day.isoformat(), True
-    return Call(call.tool, args) if changed else None
-
-
-def _others_instead(asked: Subject, memory: Memory) -> Call | None:
-    """Return the offer of others where those before were turned down and no figure or other thing is asked for."""
-    text = asked.links.text
-    whom = _offered_last(text, memory)
-    if whom is None or not _TURNED_DOWN.search(text) or asked.customers[-1:] != [whom]:
-        return None
-    if (
-        any(asked.links.things.values())
-        or asked.links.unknown
-        or cues.quantities(text)
-        or cues.asks_why(text)
-    ):
-        return None
-    return _instead(Call("recommend", {"customer": whom, **_modified(asked)}), asked, memory, True)
-
-
-def _modified(asked: Subject) -> dict[str, Any]:
-    links = asked.links
-    return ({"n": links.counts[0]} if links.counts else {}) | (
-        {"new_only": True} if "new_only" in links.modifiers else {}
-    )
-
-
-def without_offered(calls: Sequence[Call], asked: Subject, memory: Memory) -> list[Call]:
-    """Return the calls, with what was offered to a customer before left out where other offers are asked for.
-
-    Where those before were turned down and nothing else is named, the others are of the same kind.
-    """
-    text = asked.links.text
-    down = bool(_TURNED_DOWN.search(text))
-    if not (down or _OTHER_OFFERS.search(text)):
-        return list(calls)
-    return [_instead(call, asked, memory, down) if call.tool == "recommend" else call for call in calls]
-
-
-def _instead(call: Call, asked: Subject, memory: Memory, down: bool) -> Call:
-    customer = str(call.args.get("customer"))
-    before = memory.get("offered", {}).get(customer)
-    if not before:
-        return call
-    args = {**call.args, "exclude": before}
-    last = [c["args"] for c in memory.get("calls") or [] if c["tool"] == "recommend"]
-    if down and last and last[-1].get("customer") == customer and not any(asked.links.things.values()):
-        kept = {key: last[-1][key] for key in ("category", "n", "new_only") if last[-1].get(key)}
-        if asked.links.counts:
-            kept.pop("n", None)
-        args = args | kept
-    return Call(call.tool, args)
-
-
-_SAME_SIDE = ("category", "department", "type", "product", "brand")
-
-
-def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Replace filters by new ones of the same side: another category takes the first one's place."""
-    if any(kind in new for kind in _SAME_SIDE):
-        old = {k: v for k, v in old.items() if k not in _SAME_SIDE}
-    return old | new
-
-
 def before(asked: Subject, memory: Memory, *, in_lines: bool = False) -> str:
     """Return the line of the planner's prompt that tells the turn before, where the question leans on it.
     in_lines: for a planner that was tuned to plan in lines."""
     calls, links = memory.get("calls"), asked.links
-    if not calls or not (links.pronoun or links.same_thing or is_short(links.text)):
+    if not calls or not (links.pronoun or links.same_thing or cues.is_short(links.text)):
         return ""
     shown = [
         {"tool": c["tool"]} | {k: v for k, v in c["args"].items() if k in ("quantity", "by", "about")}
@@ -393,6 +283,7 @@ def remembered(question: str, language: Language, asked: Subject, traces: Sequen
             told = offered.setdefault(str(trace.args["customer"]), [])
             told += [p for p in trace.result.found.get("product", ()) if p not in told]
     named = [str(c.args["customer"]) for c in calls if isinstance(c.args.get("customer"), str)]
+    group = _listed_now(traces, memory)
     new = any(c.tool == "newcomer" for c in calls)  # who is spoken of now was never here before
     return Memory(
         question=question,
@@ -400,7 +291,19 @@ def remembered(question: str, language: Language, asked: Subject, traces: Sequen
         customers=[] if new else (asked.customers or named or list(memory.get("customers", [])))[-3:],
         things=things or memory.get("things", {}),
         found=found or memory.get("found", {}),
+        group=group,
         calls=[{"tool": c.tool, "args": c.args} for c in calls] or memory.get("calls", []),
         offered={k: v[-KEPT_OFFERED:] for k, v in list(offered.items())[-KEPT_OFFERED_TO:]},
         pending=pending,
     )
+
+
+def _listed_now(traces: Sequence[Trace], memory: Memory) -> list[str]:
+    """Return the customers that the last answer found; those before where it was only about them."""
+    group = list(memory.get("group", []))
+    for trace in reversed(traces):
+        found = trace.result.found.get("customer", ()) if trace.result else ()
+        if len(found) > 1:
+            return list(found) if len(found) <= KEPT_GROUP else []
+    about = [str(t.args.get("customer")) for t in traces if not t.args.get("among")]
+    return group if set(about) <= set(group) else []

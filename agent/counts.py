@@ -22,7 +22,7 @@ _EN = re.compile(
     r"(?<![\w.$#第-])(?<!\d,)(?:(?P<figures>\d{1,3}(?:,\d{3})+|\d{1,4})(?:[\s-](?P<times>hundred|thousand|dozen)s?)?"
     rf"|(?:(?P<base>{_WORD}|half\s+a|a)[\s-])?(?P<scale>{_SCALE})(?:\s+(?:and\s+)?(?P<rest>{_WORD})(?:-(?P<rest_ones>{_WORD}))?)?"
     rf"|(?P<word>{_WORD})(?:[\s-](?P<ones>{_WORD}))?)"
-    r"(?![\w%-]|[.,]\d|\s?[万千百亿岁元])",
+    r"(?![\w%-]|[.,]\d|\s?(?:[万千百亿岁元¢]|cents?\b))",
     re.IGNORECASE | re.ASCII,
 )
 _ZH = re.compile(

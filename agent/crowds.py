@@ -15,6 +15,7 @@ _CROWD = re.compile(
     r"|的?(?:偏好)?(?:客群|分群|人群|群体)|[那这]群",
     re.IGNORECASE,
 )
+_SEGMENT = re.compile(r"\s+(?:segment|cluster)\b|的?(?:偏好)?(?:客群|分群)", re.IGNORECASE)
 _OF_CROWD = re.compile(
     r"^.*?\bshoppers\s+of\s+|\s+(?:enthusiasts|lovers|fans|shoppers|owners)$", re.IGNORECASE
 )
@@ -27,8 +28,8 @@ class Crowds:
         self._shop, self._lexicon = shop, lexicon
 
     def joined(self, text: str, matches: Sequence[Match]) -> list[Match]:
-        """Return what was found in a text, with several goods right before a word for a crowd read as the segment
-        whose name tells of them all, where one does."""
+        """Return what was found in a text, with goods right before a word for a crowd read as the segment whose
+        name tells of them all, where one does."""
         kept: list[Match] = []
         for i, last in enumerate(matches):
             kept.append(last)
@@ -36,7 +37,9 @@ class Crowds:
             while first and _BESIDE.fullmatch(text, matches[first - 1].span[1], matches[first].span[0]):
                 first -= 1
             named = {t.key for m in matches[first : i + 1] for t in m.things if t.kind == "category"}
-            if len(named) < 2 or not _CROWD.match(text, last.span[1]):
+            # "coffee lovers" are whoever buys coffee; "the coffee segment" is a segment
+            said = _SEGMENT if len(named) == 1 else _CROWD
+            if not named or not said.match(text, last.span[1]):
                 continue
             meant = [key for key, goods in self._goods.items() if named <= goods]
             if len(meant) == 1:

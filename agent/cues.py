@@ -23,8 +23,16 @@ _JOINED, _POINTS_BACK = pattern("joined"), pattern("points_back")
 _DIFFERENCE = pattern("difference")
 _EVER, _WHICH = pattern("ever_bought"), pattern("which_thing")
 _THEY, _ONE = pattern("each_of_them"), pattern("one_person")
+_SHORT_WORDS, _SHORT_HAN = 7, 14
+_OF_LIST, _BY_VISITS = pattern("of_the_list"), pattern("by_visits")
+_MOST = re.compile(
+    r"\b(?:most|least|best|top|highest|lowest|biggest|largest|fewest|rank|sort|order\s+(?:them|these|those))\b|最|前[\d一二三四五六七八九十]|排",
+    re.IGNORECASE,
+)
 _AMENDS, _STOCK, _COUNTS_GOODS = pattern("amends"), pattern("asks_stock"), pattern("counts_goods")
 _WORDED, _STILL_THERE = patterns("worded"), pattern("still_there")
+_ASKS_KIND = re.compile(r"\b(?:which|what|who|by|per|each|every)\b|[哪谁各按每]", re.IGNORECASE)
+_STRICT = pattern("beside_strict")
 _COMPLAINT, _GROWTH, _SHOP_WIDE = pattern("complaint"), pattern("growth"), pattern("shop_wide")
 
 
@@ -36,6 +44,11 @@ def asks_why(text: str) -> bool:
 def is_complaint(text: str) -> bool:
     """Whether a text tells of a matter that staff must settle."""
     return bool(_COMPLAINT.search(text))
+
+
+def asks_of_records(text: str) -> bool:
+    """Whether a text asks what complaints and returns there were, of one customer or of all: no live complaint."""
+    return bool(_STRICT.search(text) or _WORDED["said"].search(text))
 
 
 def owes_amends(text: str) -> bool:
@@ -65,7 +78,13 @@ def tools(text: str) -> set[str]:
 
 def worded(text: str) -> set[str]:
     """Return the tools that the wording alone asks for, where what they need is named (see `agent.worded`)."""
-    return {name for name in ("last_purchase", "family") if _WORDED[name].search(text)}
+    found = {name for name in ("last_purchase", "family", "said") if _WORDED[name].search(text)}
+    return found | ({"last_purchase"} if asks_before(text) else set())
+
+
+def asks_before(text: str) -> bool:
+    """Whether a text asks for the visit before one that was told."""
+    return any(_WORDED[name].search(text) for name in ("visit_before", "visit_before_last"))
 
 
 def quantities(text: str) -> list[str]:
@@ -111,6 +130,19 @@ def breakdowns(
         found += [d for d in linked if d not in found]
         return [*found, "none"]
     return found or ["none"]
+
+
+def asked_first(text: str, kinds: Sequence[str]) -> str:
+    """Return the dimension of `kinds` that a text asks for: the first named behind "which", "by" or "each"."""
+    marker = _ASKS_KIND.search(text)
+    start = marker.start() if marker else 0
+
+    def place(kind: str) -> int:
+        cue = _DIMENSIONS.get(kind) or _ATTRIBUTES.get(kind)
+        found = cue.search(text, start) if cue else None
+        return found.start() if found else len(text)
+
+    return min(kinds, key=place)
 
 
 def names_product(text: str) -> bool:
@@ -191,6 +223,37 @@ def points_back(text: str) -> bool:
 def points_to_several(text: str) -> bool:
     """Whether a text's pronouns mean several ("them", "those")."""
     return bool(_THEY.search(text)) and not _ONE.search(text)
+
+
+def counts_things(text: str) -> bool:
+    """Whether a text asks how many of something there are."""
+    return bool(re.search(r"\bhow\s+(?:many|much)\b|多少|几[张次个]", text, re.IGNORECASE))
+
+
+def names_groups(text: str) -> bool:
+    """Whether a text asks for segments rather than for customers."""
+    return bool(_DIMENSIONS["segment"].search(text)) and bool(_WHICH.search(text))
+
+
+def ranks(text: str) -> bool:
+    """Whether a text puts things in an order."""
+    return bool(_MOST.search(text))
+
+
+def ranks_by_visits(text: str) -> bool:
+    """Whether how often somebody comes decides that order."""
+    return bool(_BY_VISITS.search(text))
+
+
+def of_the_list(text: str) -> bool:
+    """Whether a text asks of a list at hand ("which of them")."""
+    return bool(_OF_LIST.search(text))
+
+
+def is_short(text: str) -> bool:
+    """Whether a text is too short to be a question of its own."""
+    han = len(re.findall(r"[\u3400-\u9fff]", text))
+    return han <= _SHORT_HAN if han else len(text.split()) <= _SHORT_WORDS
 
 
 def asks_several(text: str) -> bool:

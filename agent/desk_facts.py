@@ -10,8 +10,9 @@ from customers.knowledge import KnowledgeBase, Recognised
 from customers.shop import Shop
 from tools import TOOLS
 from tools.base import CannotDo, Fact
+from tools.names import called
 from tools.orders import OrdersTool
-from tools.words import label, listing
+from tools.words import listing
 
 _NEAR_ENOUGH = 0.5
 """From this cosine on, a product is what a question asks for."""
@@ -58,8 +59,12 @@ def _orders(known: Known, shop: Shop, asked: Recognised, customer: str) -> None:
 def _products(known: Known, shop: Shop, asked: Recognised) -> None:
     hits = [h for h in shop.search_products(asked.text, n=_SHOWN) if h.score >= _NEAR_ENOUGH]
     if hits:
-        told = listing(dict.fromkeys(label(h.name) for h in hits), asked.language)
+        told = listing(dict.fromkeys(_called(shop, h.product_id, asked) for h in hits), asked.language)
         known.add("products.found", told, "search_products", told, [h.product_id for h in hits])
+
+
+def _called(shop: Shop, product_id: str, asked: Recognised) -> str:
+    return called(shop.name("product", product_id))[asked.language]
 
 
 def _recommended(known: Known, shop: Shop, asked: Recognised, customer: str) -> None:
@@ -67,7 +72,7 @@ def _recommended(known: Known, shop: Shop, asked: Recognised, customer: str) -> 
         result = TOOLS["recommend"].run(shop, {"customer": customer, "n": _SHOWN})
     except (CannotDo, CustomersError):  # without a suggestion a colleague makes one
         return
-    names = [label(shop.product_name(r.product_id)) for r in result.recommendations]
+    names = [_called(shop, r.product_id, asked) for r in result.recommendations]
     facts = " ".join(f.text[asked.language] for f in result.facts[: len(names)])
     told = listing(dict.fromkeys(names), asked.language)
     known.add("recommend.things", told, "recommend", facts, [r.product_id for r in result.recommendations])

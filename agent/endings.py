@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import cast
 
-from agent import answer, briefing, conversation, cues, policy, vocabulary
+from agent import answer, briefing, conversation, cues, policy, vocabulary, worded
 from agent.events import Handoff, Language
 from agent.subject import PSEUDO, Call
 from agent.turn import Services, Turn
@@ -108,7 +108,14 @@ def review(s: Services, turn: Turn) -> None:
     """End a turn whose plan needs what was not, or not clearly, named, or changes something."""
     links, names = turn.links, {c.tool for c in turn.calls}
     first = turn.calls[0].tool if turn.calls else "clarify"
-    single = any(c.tool == "measure" and c.args.get("by") == "none" for c in turn.calls)
+    several = cues.points_to_several(links.text)
+    single = any(
+        c.tool == "measure" and (c.args.get("by") == "none" or (c.args.get("by") == "query" and not several))
+        for c in turn.calls
+    )
+    if worded.asks_for_what(turn.worded):
+        _which_thing(s, turn)
+        return
     if first == "clarify" and links.same_thing and not any(turn.subject.has(kind) for kind in _THINGS):
         _which_thing(s, turn)
         return
@@ -118,7 +125,8 @@ def review(s: Services, turn: Turn) -> None:
     ):  # "how much did she spend" is not asked of everybody
         turn.end("clarify", s.say(turn, "which_customer"), {"need": "customer", "question": links.text})
         return
-    if names & _NEEDS_THING or (names & {"recommend"} and links.ambiguous):
+    searched = any(c.args.get("query") for c in turn.calls)  # what was searched for need not be of the shop
+    if not searched and (names & _NEEDS_THING or (names & {"recommend"} and links.ambiguous)):
         if links.ambiguous:
             _which(s, turn)
             return
@@ -221,6 +229,9 @@ def _pseudo(s: Services, turn: Turn, name: str) -> None:
         turn.end("answer", s.say(turn, "chat"))
     elif turn.links.terms:
         _unknown_term(s, turn, turn.links.terms[0])
+    elif cues.tools(turn.links.text) & _OF_ONE and not turn.subject.has("customer"):
+        pending = {"need": "customer", "question": turn.links.text}
+        turn.end("clarify", s.say(turn, "which_customer"), pending)
     else:
         example = turn.customer or str(s.shop.keys("customer")[0])
         text = s.say(turn, "cannot_understand", example=example)

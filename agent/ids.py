@@ -17,8 +17,10 @@ CUSTOMER = re.compile(
 CUSTOMER_ZH = re.compile(
     r"(?:顾客|客户|用户|会员|家庭)(?:编号|号码|号|ID|id)?\s*[:：为是]?\s*#?\s?([A-Za-z]{0,4}[-_]?\d[A-Za-z0-9_-]*)(?![\dA-Za-z_-]|\s*(?:全?年|[上下]半年))"
     r"((?:\s*(?:、|，|,|和|与|跟|及|或)\s*(?:顾客|客户|用户|会员)?\s*#?\d[A-Za-z0-9_-]*)*)")  # fmt: skip
-CUSTOMER_ZH_AFTER = re.compile(r"(\d[A-Za-z0-9_-]*)\s*号?(?:这[位个])?(?:顾客|客户|用户|会员)")
-CAMPAIGN = re.compile(r"\bcampaigns?\s*(?:number|no\.?|#)?\s*(\d+)|(?:活动|营销活动|促销)\s*#?\s?(\d+)|(?:第\s*)?(\d+)\s*[号期]\s*(?:营销|促销)?活动|第\s*(\d+)\s*[次场个档]\s*(?:营销|促销)?活动", re.IGNORECASE)  # fmt: skip
+CUSTOMER_ZH_AFTER = re.compile(
+    r"(?<![A-Za-z])([A-Za-z]{0,4}[-_]?\d[A-Za-z0-9_-]*)\s*号?(?:这[位个])?(?:顾客|客户|用户|会员)"
+)
+CAMPAIGN = re.compile(r"\bcampai(?:gn|n|ng)s?\s*(?:number|no\.?|#)?\s*(\d+)|(?:活动|营销活动|促销)\s*#?\s?(\d+)(?!\d|\s?[月日天折元块个件位])|(?:第\s*)?(\d+)\s*[号期]\s*(?:营销|促销)?活动|第\s*(\d+)\s*[次场个档]\s*(?:营销|促销)?活动", re.IGNORECASE)  # fmt: skip
 PRODUCT = re.compile(r"\b(?:products?|items?|sku)\s*(?:number|no\.?|id)?\s*:?\s*#?\s?(\d{3,}|[A-Za-z]{1,4}[-_]?\d[\w-]*)|(?:商品|产品)(?:编号|号)?\s*[:：]?\s*#?\s?(\d{3,}|[A-Za-z]{1,4}[-_]?\d[A-Za-z0-9_-]*)|#(\d{5,})", re.IGNORECASE)  # fmt: skip
 # What makes a number after "customers" a count, an age or a date: "our customers 65 and over", "家庭5人以上", "顾客2月".
 _MEASURED = r"[个种岁份张元]|月(?!月)|天(?!天)|次(?!次)|周(?![末一二三四五六日])|日(?![常用])|季度"

@@ -93,7 +93,7 @@ def _options(tool: Tool, name: str, subject: Subject, shop: Shop, kin: Sequence[
         found = cues.about(text)
         found += ["everything"] if len(found) > 1 else []
     elif name == "by":
-        found = _breakdowns(subject, shop)
+        found = breakdowns(subject, shop.keys("attribute"))
         if found != ["none"] or cues.asks_one(text):
             return found
     else:
@@ -166,8 +166,9 @@ def without(schema: Mapping[str, Any], tool: str) -> dict[str, Any]:
 _COUNTED = {"customers": "customer", "products": "product", "mean_spend": "customer"}
 
 
-def _breakdowns(subject: Subject, shop: Shop) -> list[str]:
-    """Return what `measure` may break its figure down by: what the question says and does not fix."""
+def breakdowns(subject: Subject, attributes: Sequence[str]) -> list[str]:
+    """Return what `measure` may break its figure down by: what the question says and does not fix. attributes: those of
+    the shop's customers."""
     text, links = subject.links.text, subject.links
     named = {"customer": subject.customers, "category": subject.categories} | {
         k: v for k, v in links.things.items() if k != "category"
@@ -179,7 +180,7 @@ def _breakdowns(subject: Subject, shop: Shop) -> list[str]:
         return ["none"]  # customers of several categories overlap: their share is told of the one figure
     counted = {_COUNTED.get(q, "") for q in cues.quantities(text)} - set(several)
     found = cues.breakdowns(
-        without_periods(links), [k for k, v in named.items() if v], several, list(shop.keys("attribute"))
+        without_periods(links), [k for k, v in named.items() if v], several, list(attributes)
     )
     found = [d for d in found if d not in counted] or ["none"]
     # A thing that is named alone narrows the figure; what is not named is what to break it down by.

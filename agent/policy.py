@@ -46,7 +46,7 @@ def decide(text: str) -> Policy | None:
         return "refuse_private"
     if _ACTION.search(text) and not _ASKS.search(text):
         return "refuse_action"
-    if cues.is_complaint(text) and not cues.tools(text) & _ANSWERS:
+    if cues.is_complaint(text) and not cues.tools(text) & _ANSWERS and not cues.asks_of_records(text):
         return "handoff"
     return None
 

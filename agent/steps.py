@@ -15,6 +15,7 @@ from agent import (
     conversation,
     cues,
     endings,
+    follow_up,
     lines,
     policy,
     prose,
@@ -83,12 +84,18 @@ class Steps:
             turn.links, turn.subject = read_question(
                 turn.question, self._s.linker, turn.memory, turn.role, turn.customer, turn.language
             )
-            turn.worded = worded.items(turn.subject, turn.memory.get("calls") or ())
+            waiting = conversation.waits_on(turn.links, turn.memory)
+            if waiting and not turn.subject.has("customer"):
+                pending = {"need": "customer", "question": waiting}
+                turn.end("clarify", self._s.say(turn, "which_customer"), pending)
+                return
+            attributes = self._s.shop.keys("attribute")
+            turn.worded = worded.items(turn.subject, turn.memory.get("calls") or (), attributes)
             if worded.is_newcomer(turn.worded):
                 turn.subject = replace(turn.subject, customers=[])  # "her" is the new customer
             endings.settle(self._s, turn, of_whom=not self._tuned and not turn.worded)
             if not turn.fixed and not turn.subject.described and not turn.worded:
-                turn.calls = conversation.follow_up(turn.subject, turn.memory)
+                turn.calls = follow_up.follow_up(turn.subject, turn.memory)
 
     def _agreed(self, turn: Turn, agreed: bool) -> None:
         """Run the changes that waited for the asker's yes, or leave everything as it is."""
@@ -109,7 +116,7 @@ class Steps:
                 turn.emit(StepEvent(turn.words(both(en="Working out what to look up", zh="正在分析问题"))))
                 raw = self._wanted(turn, asking)
                 turn.calls = over_all(bind_plan(raw, asking), turn.links)
-            turn.calls = conversation.without_offered(turn.calls, turn.subject, turn.memory)
+            turn.calls = follow_up.without_offered(turn.calls, turn.subject, turn.memory)
             turn.calls = budget.with_budget(turn.calls, turn.subject)
             if endings.exceeds_scope(turn):
                 return
@@ -211,6 +218,9 @@ class Steps:
         with _timed(turn, "answer"):
             turn.draft = answer.compose(turn.traces, turn.language)
             notes = [self._s.say(turn, "unserved")] if turn.unserved else []
+            notes += (
+                [self._s.say(turn, "complaints")] if unused.complaints(turn.question, turn.traces) else []
+            )
             notes += [note for note in (self._wider(turn), self._unused(turn)) if note]
             for note in reversed(notes):
                 turn.draft.lines[:0] = [note, ""]

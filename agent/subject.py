@@ -62,6 +62,8 @@ class Subject:
     asked: list[str] = field(default_factory=list)
     """The categories that the question itself is about, where others only stand in what leads to it ("she loves
     baking. Any flour for her?"); [] where it is about all of them."""
+    group: list[str] = field(default_factory=list)
+    """All customers that the last answer found, where the question goes on from them ("which of them …")."""
 
     def has(self, kind: str) -> bool:
         """Whether a thing of this kind was named or described."""

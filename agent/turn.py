@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent import answer, policy
-from agent.conversation import Memory
 from agent.events import Event, Handoff, Kind, Language, Role, Usage
 from agent.lexicon import Lexicon
 from agent.link import Linker, Links
 from agent.llm import LLM
+from agent.memory import Memory
 from agent.plan import Planner
 from agent.prompts import Prompts
 from agent.prose import Written

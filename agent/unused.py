@@ -9,7 +9,7 @@ from typing import Any
 
 from agent import cues
 from agent.periods import Period
-from agent.prompts import patterns
+from agent.prompts import pattern, patterns
 from agent.subject import Subject
 from tools.base import Trace
 from tools.words import both
@@ -19,10 +19,16 @@ _KINDS = (*_GOODS, "segment", "campaign")
 _PERSONAL = frozenset({"profile", "recommend", "explain_preference", "similar_customers"})
 _WORDS = frozenset({"search_products", "notes", "add_note", "erase_note", "newcomer"})
 """Tools that go by the asker's words rather than by what was linked."""
-_BESIDE = patterns("beside_purchases")
+_BESIDE, _COMPLAINTS = patterns("beside_purchases"), pattern("beside_complaints")
 _BESIDE_NAMES = {
     "searches": both(en="searches", zh="搜索"), "reviews": both(en="reviews and ratings", zh="评价和评分"),
     "looks": both(en="what was looked at", zh="浏览和点击"), "inquiries": both(en="inquiries", zh="咨询"),
+    "carts": both(en="what was put into carts", zh="加购"), "returns": both(en="returns", zh="退货"),
+}  # fmt: skip
+_TOLD_BY = {
+    "searches": {"searches"}, "looks": {"views"}, "inquiries": {"inquiries"},
+    "carts": {"cart_adds"}, "returns": {"returns"},
+    "reviews": {"reviews", "good_reviews", "bad_reviews", "mean_rating"},
 }  # fmt: skip
 
 
@@ -62,7 +68,7 @@ def periods(subject: Subject, traces: Sequence[Trace], first: date, last: date) 
     """Return the periods that no call was limited to, those that cover all days aside."""
     if not _found_anything(traces):
         return []
-    starts = {trace.args.get("start") for trace in traces}
+    starts = {value for trace in traces for value in _leaves(trace.args) if isinstance(value, str)}
     return [
         p
         for p in subject.links.periods
@@ -76,10 +82,24 @@ def weekends(traces: Sequence[Trace]) -> bool:
 
 
 def beside_purchases(text: str, traces: Sequence[Trace]) -> list[Mapping[str, str]]:
-    """Return, in both languages, what a question asks to count though all figures told are of purchases."""
+    """Return, in both languages, what a question asks to count though no figure told is of it."""
     if not any(t.tool == "measure" and t.result for t in traces) or any(t.tool == "profile" for t in traces):
         return []
-    return [_BESIDE_NAMES[kind] for kind, found in _BESIDE.items() if found.search(text)]
+    told = {trace.args.get("quantity") for trace in traces}
+    if any(trace.tool == "said" for trace in traces):
+        return []
+    return [
+        _BESIDE_NAMES[kind]
+        for kind, found in _BESIDE.items()
+        if found.search(text) and not told & _TOLD_BY[kind]
+    ]
+
+
+def complaints(text: str, traces: Sequence[Trace]) -> bool:
+    """Whether complaints were asked for, and inquiries of every kind counted."""
+    return bool(_COMPLAINTS.search(text)) and any(
+        t.result and t.args.get("quantity") == "inquiries" for t in traces
+    )
 
 
 def _leaves(value: Any) -> Iterator[Any]:

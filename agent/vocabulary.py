@@ -28,6 +28,7 @@ _FUNCTION = frozenset(
     "我你您他她它咱这那哪谁几每各要想会能可该请帮找问说讲写做看选挑送推荐叫买卖吃喝花付去回来用还更最更比按由则已曾将被个位"
 )
 # A word of questions that also ends nouns ("鼠标", "沙发"): it stays with an unknown character before it.
+_COUNTERS = "款"
 _NOUN_ENDS = frozenset("标本条发单表画")
 _GOODS = frozenset(word_list("words_goods_zh"))
 """Things to buy that are one character; any other one is no term, but after one of the next."""
@@ -49,7 +50,15 @@ def is_misspelt(word: str) -> bool:
 
 def content_terms(text: str, free: Sequence[bool]) -> list[tuple[str, int, int]]:
     """Return the stretches of a text that are neither used already nor ordinary words."""
-    return sorted([*_english_terms(text, free), *_chinese_terms(text, free)], key=lambda t: t[1])
+    return sorted(
+        [*_english_terms(text, free), *map(_uncounted, _chinese_terms(text, free))], key=lambda t: t[1]
+    )
+
+
+def _uncounted(found: tuple[str, int, int]) -> tuple[str, int, int]:
+    """ "新款燕麦奶": 款 belongs to what stands before it."""
+    term, start, end = found
+    return (term[1:], start + 1, end) if term[0] in _COUNTERS and len(term) > 2 else found
 
 
 def _english_terms(text: str, free: Sequence[bool]) -> list[tuple[str, int, int]]:

@@ -162,6 +162,8 @@ def _hidden(given: Mapping[str, Any]) -> bool:
 def _property(name: str, given: Mapping[str, Any]) -> Schema:
     """Return a parameter as plain JSON Schema, with what the planner's marks mean in words."""
     bare = {key: value for key, value in given.items() if not key.startswith("x-")}
+    if "x-more" in given:
+        bare["enum"] = [*bare["enum"], *given["x-more"]]
     kind = given.get("x-entity")
     if kind == "customer":
         return _CUSTOMER

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from customers import values as v
 from customers.errors import NotBuilt, Unknown
+from customers.product_names import chinese, split
 from customers.stores import segment_names
 from customers.stores.reader import Reader
 
@@ -22,6 +23,7 @@ class Product:
     category: str
     brand: str
     price: float | None
+    type: str = ""
 
     def hit(self, score: float) -> v.ProductHit:
         """This product as found with `score`."""
@@ -62,6 +64,8 @@ class Catalogue:
         found = self._names.get(kind, {}).get(key)
         if found is not None:
             return found
+        if kind == "product":
+            return self._product_name(self.product(key))
         if kind == "customer" and key in self._customers:
             return v.Name(key, key)
         raise Unknown(f"there is no {kind.replace('_', ' ')} {key!r} in this shop")
@@ -84,11 +88,22 @@ class Catalogue:
         except KeyError:
             raise Unknown(f"there is no product {product_id!r} in this shop") from None
 
+    def _product_name(self, product: Product) -> v.Name:
+        """A product's own name, and in Chinese after its kind's where it has none."""
+        if both := split(product.name):
+            return both
+        for kind, key in (("type", product.type), ("category", product.category)):
+            named = self._names[kind].get(key)
+            zh = chinese(product.name, named) if named else product.name
+            if zh != product.name:
+                return v.Name(product.name, zh)
+        return v.Name(product.name, product.name)
+
     @cached_property
     def _products(self) -> dict[str, Product]:
         rows = self._reader.rows(
-            "SELECT product_id, coalesce(name, product_id), coalesce(category, ''), coalesce(brand, ''), price"
-            " FROM products"
+            "SELECT product_id, coalesce(name, product_id), coalesce(category, ''), coalesce(brand, ''), price,"
+            " coalesce(type, '') FROM products"
         )
         return {row[0]: Product(*row) for row in rows}
 

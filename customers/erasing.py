@@ -211,7 +211,7 @@ def _tables(con: duckdb.DuckDBPyConnection, database: str) -> list[str]:
 
 def _kept_where(con: duckdb.DuckDBPyConnection, database: str, table: str) -> str:
     """Return the condition that a row is of another customer; "" for a table that names none (in a build,
-    measure_lines and measure_touches number them: their keys stand in measure_keys, and go with the build)."""
+    measure_lines, measure_touches and measure_events number them: their keys stand in measure_keys, and go with the build)."""
     columns = con.execute(
         "SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND table_name = ?",
         [database, table],

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 class Quantity(StrEnum):
     """What is measured. SPEND money, UNITS pieces, BASKETS trips, CUSTOMERS distinct customers,
     PRODUCTS distinct products, MEAN_BASKET spend a trip, MEAN_SPEND spend a customer,
-    MEAN_PRICE spend a unit, REDEMPTIONS coupons redeemed, RECEIVED customers sent a campaign."""
+    MEAN_PRICE spend a unit, REDEMPTIONS coupons redeemed, RECEIVED customers sent a campaign.
+
+    Beside purchases: SEARCHES, VIEWS (products looked at or clicked on), CART_ADDS, REVIEWS,
+    GOOD_REVIEWS and BAD_REVIEWS (rated at 80 % of the scale or above, at 40 % or below), MEAN_RATING
+    of the reviews that have one, INQUIRIES, RETURNS; each counts records."""
 
     SPEND = "spend"
     UNITS = "units"
@@ -29,6 +33,23 @@ class Quantity(StrEnum):
     MEAN_PRICE = "mean_price"
     REDEMPTIONS = "redemptions"
     RECEIVED = "received"
+    SEARCHES = "searches"
+    VIEWS = "views"
+    CART_ADDS = "cart_adds"
+    REVIEWS = "reviews"
+    GOOD_REVIEWS = "good_reviews"
+    BAD_REVIEWS = "bad_reviews"
+    MEAN_RATING = "mean_rating"
+    INQUIRIES = "inquiries"
+    RETURNS = "returns"
+
+
+PURCHASES = (Quantity.SPEND, Quantity.UNITS, Quantity.BASKETS, Quantity.CUSTOMERS, Quantity.PRODUCTS,
+             Quantity.MEAN_BASKET, Quantity.MEAN_SPEND, Quantity.MEAN_PRICE)  # fmt: skip
+CONTACTS = (Quantity.REDEMPTIONS, Quantity.RECEIVED)
+"""What campaigns did."""
+EVENTS = tuple(q for q in Quantity if q not in (*PURCHASES, *CONTACTS))
+"""What customers did beside buying."""
 
 
 class Dimension(StrEnum):
@@ -37,7 +58,8 @@ class Dimension(StrEnum):
 
     CAMPAIGN on purchases means "customers who were sent it" (over the spec's whole period; give
     the campaign's days for its own period); a product dimension on REDEMPTIONS or RECEIVED means
-    "coupons valid for it"."""
+    "coupons valid for it". QUERY, of SEARCHES alone, is the search text in small letters without
+    punctuation; a filter on it keeps the searches whose text holds any of the given words. Searches have no product dimension."""
 
     CUSTOMER = "customer"
     DEPARTMENT = "department"
@@ -50,6 +72,7 @@ class Dimension(StrEnum):
     MONTH = "month"
     WEEKDAY = "weekday"
     ATTRIBUTE = "attribute"
+    QUERY = "query"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +85,8 @@ class Measure:
     start, end: inclusive local days. top: keep the
     n largest (or smallest when `ascending`) groups; None keeps all. at_least, more_than, at_most,
     less_than: keep only the groups whose value lies so, in the quantity's own unit; a group without
-    any record (a customer who bought nothing in the period) is no group and never kept.
+    any record (a customer who bought nothing in the period) is no group and never kept. least_customers:
+    groups that fewer customers than this stand behind are no groups.
     """
 
     quantity: Quantity
@@ -79,6 +103,7 @@ class Measure:
     at_most: float | None = None
     less_than: float | None = None
     without: dict[Dimension, tuple[str, ...]] = field(default_factory=dict)
+    least_customers: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,23 +6,22 @@ on the lines wherever that is exact, and COUNT(DISTINCT) elsewhere; both give th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import duckdb
 
-from customers.errors import BadInput, Unknown
+from customers import measure_events
+from customers.errors import BadInput
+from customers.measure import CONTACTS, EVENTS, Measure, MeasureResult, MeasureRow
 from customers.measure import Dimension as D
-from customers.measure import Measure, MeasureResult, MeasureRow
 from customers.measure import Quantity as Q
+from customers.measure_days import WEEKDAYS, month, month_number, weekday, weekday_number
 from customers.measure_keys import Store, ids, known, known_attribute
-from customers.measure_tables import locate, prepare
+from customers.measure_tables import locate, prepare, prepare_events
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _PRODUCT = (D.DEPARTMENT, D.CATEGORY, D.TYPE, D.BRAND, D.PRODUCT)
-_TOUCHES = (Q.REDEMPTIONS, Q.RECEIVED)
 _ONE_PER_CUSTOMER = {D.CUSTOMER, D.SEGMENT, D.ATTRIBUTE}
 _ONE_PER_LINE = {*D} - {D.CAMPAIGN}
 _THRESHOLDS = {"at_least": ">=", "more_than": ">", "at_most": "<=", "less_than": "<"}
@@ -37,7 +36,7 @@ ADDS_UP: dict[Q, set[D]] = {
     Q.PRODUCTS: set(_PRODUCT),
     Q.REDEMPTIONS: _ONE_PER_CUSTOMER | {D.MONTH, D.WEEKDAY, D.CAMPAIGN},
     Q.RECEIVED: _ONE_PER_CUSTOMER,
-}
+} | {quantity: _ONE_PER_LINE for quantity in EVENTS if quantity is not Q.MEAN_RATING}
 
 
 @dataclass(slots=True)
@@ -64,6 +63,9 @@ def run(con: duckdb.DuckDBPyConnection, spec: Measure) -> MeasureResult:
     if "measure_lines" not in tables:
         prepare(con, temporary=True)
         tables = locate(con)
+    if spec.quantity in EVENTS and "measure_events" not in tables:
+        prepare_events(con, temporary=True)
+        tables = locate(con)
     store = Store(con, tables)
     total = _total(store, spec)
     if spec.by is None:
@@ -84,12 +86,13 @@ def _checked(spec: Measure) -> Measure:
         raise BadInput(f"top must be 1 or more, not {spec.top}.")
     if spec.start and spec.end and spec.start > spec.end:
         raise BadInput(f"The period ends ({spec.end}) before it starts ({spec.start}); swap the two days.")
-    if not {*spec.without} <= {*_PRODUCT} or (spec.without and spec.quantity in _TOUCHES):
+    if not {*spec.without} <= {*_PRODUCT} or (spec.without and spec.quantity in CONTACTS):
         raise BadInput("Only goods can be left out, and only of what was bought.")
     empty = [str(name) for name, keys in (*spec.where.items(), *spec.attributes.items()) if not keys]
     if empty:
         raise BadInput(f"The filter on {empty[0]} allows nothing; give at least one key or leave it out.")
     _check_thresholds(spec)
+    measure_events.check(spec, _PRODUCT)
     attributes: dict[str, tuple[str, ...]] = dict(spec.attributes)
     for pair in spec.where.get(D.ATTRIBUTE, ()):
         name, _, value = pair.partition("=")
@@ -116,7 +119,7 @@ def _bounds(spec: Measure) -> dict[str, float]:
 
 
 def _total(store: Store, spec: Measure) -> float:
-    whole = replace(spec, by=None, top=None, **dict.fromkeys(_THRESHOLDS))
+    whole = replace(spec, by=None, top=None, least_customers=1, **dict.fromkeys(_THRESHOLDS))
     select = _select(store, whole)
     query = f"SELECT coalesce({_value(store, whole)}, 0) FROM {select.source} {_where(select)}"
     rows = store.rows(query, select.values)
@@ -129,10 +132,11 @@ def _groups(store: Store, spec: Measure) -> tuple[list[tuple[str, float, int]], 
     select = _select(store, spec)
     bounds = _bounds(spec)
     kept = " AND ".join(f"round(value, {_DIGITS}) {_THRESHOLDS[name]} ?" for name in bounds) or "true"
+    having = _enough(spec)
     query = f"""
         WITH grouped AS (
             SELECT {select.group} AS g, coalesce({_value(store, spec)}, 0)::DOUBLE AS value
-            FROM {select.source} {" ".join(select.joins)} {_where(select)} GROUP BY g HAVING g IS NOT NULL
+            FROM {select.source} {" ".join(select.joins)} {_where(select)} GROUP BY g HAVING g IS NOT NULL{having}
         ), counted AS (SELECT g, value, count(*) OVER () AS groups FROM grouped WHERE {kept}),
         keyed AS (SELECT {select.key} AS key, value, groups FROM counted)
         SELECT key, value, groups, (SELECT count(*) FROM grouped) FROM keyed
@@ -140,13 +144,24 @@ def _groups(store: Store, spec: Measure) -> tuple[list[tuple[str, float, int]], 
     values = [*select.join_values, *select.values]
     top = spec.top if spec.top is not None else 2**31
     rows = store.rows(query, [*values, *bounds.values(), top])
-    of = int(rows[0][3]) if rows else _ungated(store, select) if bounds else 0
+    of = int(rows[0][3]) if rows else _ungated(store, select, having) if bounds else 0
     return [(str(k), float(v), int(n)) for k, v, n, _ in rows], of
 
 
-def _ungated(store: Store, select: _Select) -> int:
+def _enough(spec: Measure) -> str:
+    """The condition that enough customers stand behind a group."""
+    return (
+        f" AND count(DISTINCT l.customer) >= {int(spec.least_customers)}" if spec.least_customers > 1 else ""
+    )
+
+
+def _ungated(store: Store, select: _Select, having: str) -> int:
     """How many groups there are, for a threshold that none of them passes."""
-    query = f"SELECT count(DISTINCT {select.group}) FROM {select.source} {' '.join(select.joins)} {_where(select)}"
+    groups = (
+        f"SELECT {select.group} AS g FROM {select.source} {' '.join(select.joins)} {_where(select)}"
+        f" GROUP BY g HAVING g IS NOT NULL{having}"
+    )
+    query = f"SELECT count(*) FROM ({groups})"
     return int(store.rows(query, [*select.join_values, *select.values])[0][0])
 
 
@@ -174,6 +189,10 @@ def _value(store: Store, spec: Measure) -> str:
             return "count(*)"
         case Q.RECEIVED:
             return "count(DISTINCT l.customer)"
+        case Q.MEAN_RATING:
+            return "avg(l.rating)"
+        case quantity if quantity in EVENTS:
+            return "count(*)"
         case quantity:
             return _distinct(store, spec, quantity)
 
@@ -224,9 +243,11 @@ def _trips_within_a_day(store: Store) -> bool:
 
 
 def _select(store: Store, spec: Measure) -> _Select:
-    touches = spec.quantity in _TOUCHES
-    source = store["measure_touches" if touches else "measure_lines"]
+    touches, events = spec.quantity in CONTACTS, spec.quantity in EVENTS
+    source = store["measure_touches" if touches else "measure_events" if events else "measure_lines"]
     select = _Select(f"{source} l")
+    if events:
+        select.keep(measure_events.condition(store, spec.quantity))
     if touches:
         select.keep("l.kind = ?", ["redemption" if spec.quantity is Q.REDEMPTIONS else "exposure"])
     if spec.start:
@@ -258,9 +279,9 @@ def _filter(
 ) -> None:
     marks = ", ".join("?" for _ in keys)
     if dimension is D.MONTH:
-        select.keep(f"{_month(touches)} IN ({marks})", [_month_number(key) for key in keys])
+        select.keep(f"{month(touches)} IN ({marks})", [month_number(key) for key in keys])
     elif dimension is D.WEEKDAY:
-        select.keep(f"{_weekday(touches)} IN ({marks})", [_weekday_number(key) for key in keys])
+        select.keep(f"{weekday(touches)} IN ({marks})", [weekday_number(key) for key in keys])
     elif dimension is D.SEGMENT:
         known(
             store,
@@ -276,6 +297,9 @@ def _filter(
         sent = f"SELECT customer FROM {store['measure_touches']} WHERE kind = 'exposure'"
         clause = "l.campaign_id IN" if touches else f"l.customer IN ({sent} AND campaign_id IN"
         select.keep(f"{clause} ({marks}){'' if touches else ')'}", keys)
+    elif dimension is D.QUERY:
+        held = " OR ".join("regexp_matches(l.query, ?)" for _ in keys)
+        select.keep(f"({held})", [measure_events.holding(key) for key in keys])
     else:
         select.keep(f"l.{dimension} IN ({marks})", ids(store, str(dimension), keys))
 
@@ -293,10 +317,10 @@ def _group(store: Store, select: _Select, touches: bool, spec: Measure) -> None:
     """Set the group expression, the joins it needs, and how a group's key is written."""
     by = spec.by
     if by is D.MONTH:
-        select.group = _month(touches)
+        select.group = month(touches)
         select.key = "printf('%04d-%02d', (g // 12)::INTEGER, (g % 12 + 1)::INTEGER)"
     elif by is D.WEEKDAY:
-        select.group = _weekday(touches)
+        select.group = weekday(touches)
         names = " ".join(f"WHEN {n} THEN '{day}'" for n, day in enumerate(WEEKDAYS, 1))
         select.key = f"CASE g {names} END"
     elif by is D.SEGMENT:
@@ -306,6 +330,8 @@ def _group(store: Store, select: _Select, touches: bool, spec: Measure) -> None:
         known_attribute(store, spec.attribute)
         select.join_values = [f"{spec.attribute}=", spec.attribute]
         _join_members(select, _members(store, "attributes", '? || t."value"', "t.attribute = ?"))
+    elif by is D.QUERY:
+        select.group, select.key = "l.query", "g"
     elif by is D.CAMPAIGN and touches:
         select.group, select.key = "l.campaign_id", "g"
     elif by is D.CAMPAIGN:
@@ -358,24 +384,3 @@ def _offers(store: Store, spec: Measure) -> tuple[str, list[Any]]:
 def _offer_of(spec: Measure) -> str:
     coupon = " AND o.coupon_id = l.coupon_id" if spec.quantity is Q.REDEMPTIONS else ""
     return f"o.campaign_id = l.campaign_id{coupon}"
-
-
-def _month(touches: bool) -> str:
-    return "(year(l.day) * 12 + month(l.day) - 1)" if touches else "l.month"
-
-
-def _weekday(touches: bool) -> str:
-    return "isodow(l.day)" if touches else "l.weekday"
-
-
-def _month_number(key: str) -> int:
-    match = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", key)
-    if match is None:
-        raise Unknown(f"'{key}' is no month; write it as 2017-03.")
-    return int(match[1]) * 12 + int(match[2]) - 1
-
-
-def _weekday_number(key: str) -> int:
-    if key.capitalize() not in WEEKDAYS:
-        raise Unknown(f"'{key}' is no weekday; write it as Monday.")
-    return WEEKDAYS.index(key.capitalize()) + 1

@@ -1,5 +1,6 @@
 """The compact tables that `measure` reads, made once a build from the events.
 
+What customers did beside buying (searches, views, reviews ...) becomes a narrow table of its own.
 Purchase lines become one narrow table of small integers (a dictionary table gives the keys back),
 each line marked where it is the first of its basket, customer or shop with the same department,
 category, type, brand or product. Counting distinct baskets or customers is then a sum of marks,
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 import duckdb
 
 from customers.errors import NotBuilt
+from customers.graph.needs import SPELT
 
 LEVELS = ("department", "category", "type", "brand", "product")
-OURS = ("measure_lines", "measure_keys", "measure_touches", "measure_meta")
+OURS = ("measure_lines", "measure_keys", "measure_touches", "measure_meta", "measure_events")
 _WANTED = (*OURS, "events", "products", "attributes", "campaigns", "campaign_products",
     "customer_segments", "preferences", "names",
 )  # fmt: skip
@@ -57,9 +59,22 @@ def prepare(con: duckdb.DuckDBPyConnection, temporary: bool = False) -> None:
     only, for shops that were opened without a build.
     """
     tables = locate(con)
-    make = "CREATE OR REPLACE TEMP TABLE" if temporary else "CREATE OR REPLACE TABLE"
     for name, query in _queries(tables["events"], tables["products"]).items():
-        con.execute(f"{make} {name} AS {query}")
+        con.execute(f"{_make(temporary)} {name} AS {query}")
+    if not temporary:
+        prepare_events(con)
+
+
+def prepare_events(con: duckdb.DuckDBPyConnection, temporary: bool = False) -> None:
+    """Make the table of what customers did beside buying; `temporary`: for this connection only, where the build is
+    older than that table."""
+    tables = locate(con)
+    query = _beside_buying(tables["events"], tables["products"], tables["measure_keys"])
+    con.execute(f"{_make(temporary)} measure_events AS {query}")
+
+
+def _make(temporary: bool) -> str:
+    return "CREATE OR REPLACE TEMP TABLE" if temporary else "CREATE OR REPLACE TABLE"
 
 
 def _quoted(name: str) -> str:
@@ -86,8 +101,8 @@ def _queries(events: str, products: str) -> dict[str, str]:
 
 
 def _key_sources(events: str, products: str) -> dict[str, str]:
-    """Level -> the query of its keys: what was bought, and every customer of any event."""
-    sold = f"SELECT DISTINCT product_id FROM {events} WHERE kind = 'purchase' AND product_id IS NOT NULL"
+    """Level -> the query of its keys: every product and every customer of any event."""
+    sold = f"SELECT DISTINCT product_id FROM {events} WHERE product_id IS NOT NULL"
     sources = {
         level: f'SELECT DISTINCT "{level}" AS key FROM {products} WHERE "{level}" IS NOT NULL'
         for level in LEVELS[:-1]
@@ -97,13 +112,33 @@ def _key_sources(events: str, products: str) -> dict[str, str]:
     return sources
 
 
-def _lines(events: str, products: str) -> str:
-    """One row a purchase line. A trip without a basket id is a customer's shopping day."""
-    joins = " ".join(
-        f"LEFT JOIN measure_keys k_{level} ON k_{level}.level = '{level}' AND k_{level}.key = p.\"{level}\""
+def _joins(keys: str) -> str:
+    return " ".join(
+        f"LEFT JOIN {keys} k_{level} ON k_{level}.level = '{level}' AND k_{level}.key = p.\"{level}\""
         for level in LEVELS[:-1]
     )
-    ids = ", ".join(f"k_{level}.id AS {level}" for level in LEVELS[:-1])
+
+
+_IDS = ", ".join(f"k_{level}.id AS {level}" for level in LEVELS[:-1])
+
+
+def _beside_buying(events: str, products: str, keys: str) -> str:
+    """One row an event: whose, of which product, when, the rating, the search text, and whether it was made up for a
+    shop that has none of its kind (`customers.simulate.fill`)."""
+    return f"""
+        SELECT e.kind, k_customer.id AS customer, {_IDS}, k_product.id AS product, e.ts::DATE AS day,
+            (year(e.ts) * 12 + month(e.ts) - 1)::SMALLINT AS month, isodow(e.ts)::TINYINT AS weekday, e.rating,
+            CASE WHEN e.kind = 'search' THEN nullif({SPELT.format(text="e.text")}, '') END AS query,
+            e.event_id LIKE 'simulated:%' AS made
+        FROM {events} e JOIN {keys} k_customer ON k_customer.level = 'customer' AND k_customer.key = e.customer_id
+        LEFT JOIN {products} p ON p.product_id = e.product_id
+        LEFT JOIN {keys} k_product ON k_product.level = 'product' AND k_product.key = e.product_id
+        {_joins(keys)}
+        WHERE e.kind IN ('search', 'browse', 'click', 'cart', 'review', 'inquiry', 'return')"""
+
+
+def _lines(events: str, products: str) -> str:
+    """One row a purchase line. A trip without a basket id is a customer's shopping day."""
     firsts = ", ".join(
         f"row_number() OVER (PARTITION BY {owner}, {level} ORDER BY line) = 1 AS {owner}_{level}"
         for owner in ("basket", "customer")
@@ -121,13 +156,13 @@ def _lines(events: str, products: str) -> str:
             FROM {events} WHERE kind = 'purchase'
         ), numbered AS (
             SELECT dense_rank() OVER (ORDER BY trip)::INTEGER AS basket, k_customer.id AS customer,
-                {ids}, k_product.id AS product, day,
+                {_IDS}, k_product.id AS product, day,
                 (year(day) * 12 + month(day) - 1)::SMALLINT AS month, isodow(day)::TINYINT AS weekday,
                 units, amount, row_number() OVER (ORDER BY trip) AS line
             FROM bought b JOIN measure_keys k_customer
                 ON k_customer.level = 'customer' AND k_customer.key = b.customer_id
             LEFT JOIN {products} p ON p.product_id = b.product_id
             LEFT JOIN measure_keys k_product ON k_product.level = 'product' AND k_product.key = b.product_id
-            {joins}
+            {_joins("measure_keys")}
         )
         SELECT * EXCLUDE (line), {alone}, {firsts} FROM numbered ORDER BY line"""

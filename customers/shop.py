@@ -23,6 +23,7 @@ from customers.graph.needs import SPELT
 from customers.graph.reach import Reach
 from customers.graph.why import why_together
 from customers.measure import Measure, MeasureResult
+from customers.measure_events import rating_scale
 from customers.ports import TextEncoder
 from customers.profiles import document, spreads
 from customers.profiles.cards import Cards
@@ -76,7 +77,7 @@ class Shop:
 
     # names ---------------------------------------------------------------------------------
     def name(self, kind: str, key: str) -> v.Name:
-        """What a key of a kind is called; a customer and a campaign by their own names."""
+        """What a key of a kind is called; a customer, a campaign and a product by their own names."""
         return self._catalogue.name(kind, key)
 
     def keys(self, kind: str) -> Sequence[str]:
@@ -303,9 +304,10 @@ class Shop:
         product_id: str | None = None,
         n: int = 20,
         segment_id: str | None = None,
+        among: Collection[str] | None = None,
     ) -> v.Audience:
         return self._recommenders.audience(
-            category=category, product_id=product_id, n=n, segment_id=segment_id
+            category=category, product_id=product_id, n=n, segment_id=segment_id, among=among
         )
 
     # campaigns ahead -----------------------------------------------------------------------
@@ -348,7 +350,7 @@ class Shop:
         """The `n` customers that behave most like those of a list, none of it. Raises Unknown for a seed that is no
         customer, BadInput for fewer than five."""
         keys, vectors = self._vectors.all(CUSTOMERS)
-        return lookalikes(seeds, n, keys, vectors.astype(float))
+        return lookalikes(seeds, n, keys, vectors.astype(float), self._campaigning.habits(keys))
 
     def segment_names(self) -> dict[str, str]:
         """The English name of each customer's segment."""
@@ -399,6 +401,11 @@ class Shop:
     def for_adults(self) -> frozenset[str]:
         """Categories at least half of whose products are for adults only: never pushed, nor a topic to begin with."""
         return self._mostly(RESTRICTED)
+
+    @cached_property
+    def rating_scale(self) -> int:
+        """Out of how many points products are rated: 5, 10 or 100."""
+        return rating_scale(self.query("SELECT max(rating) FROM events WHERE kind = 'review'")[0][0])
 
     @cached_property
     def tobacco(self) -> frozenset[str]:

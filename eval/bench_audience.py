@@ -20,6 +20,7 @@ from customers.recommend import uplift
 from customers.recommend import uplift_curves as curves
 from customers.recommend.offers import Floats, Offer, Sales, read_offers, read_sales
 from customers.simulate.shop import Asked, draw
+from eval import lookalikes
 from eval.bench_profiles import render
 from eval.simulated_sales import Trial, trial
 
@@ -38,6 +39,7 @@ def run(shop: Path, *, quick: bool = False, as_json: bool = False, seed: int = 0
     parts: dict[str, Callable[[], list[Row]]] = {
         "campaigns": lambda: real(store, rounds, seed),
         "simulated lotteries": lambda: simulated(2000 if quick else CUSTOMERS, rounds, seed),
+        "lookalikes": lambda: lookalikes.measure(store, seed),
         "linked accounts": lambda: linked(1500 if quick else 4000, seed),
     }
     rows: list[Row] = []

@@ -144,10 +144,14 @@ def test_lookalikes_are_those_who_behave_like_the_list() -> None:
     vectors = rng.normal(size=(200, 4))
     vectors[:40, 0] += 5  # forty of a kind
     keys = [f"k{n:03}" for n in range(200)]
-    found = lookalikes(keys[:10], 30, keys, vectors)
+    habits = np.zeros((200, 2))
+    found = lookalikes(keys[:10], 30, keys, vectors, habits)
     assert {one.customer_id for one in found} <= set(keys[10:40])
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
     with pytest.raises(Unknown, match="nobody"):
-        lookalikes(["nobody"], 5, keys, vectors)
+        lookalikes(["nobody"], 5, keys, vectors, habits)
     with pytest.raises(BadInput, match="five"):
-        lookalikes(keys[:4], 5, keys, vectors)
+        lookalikes(keys[:4], 5, keys, vectors, habits)
+    habits[20:60, 0] += 5  # of the kind, the second twenty shop as the list does
+    habits[:10, 0] += 5
+    assert {one.customer_id for one in lookalikes(keys[:10], 20, keys, vectors, habits)} <= set(keys[20:40])

@@ -86,6 +86,11 @@ def test_consent_contacts_and_never_leave_customers_out(campaigning, tmp_path: P
          {"coupon": 1, "budget": 150, "contact_cost": 0.5, "capacity": 300}),
         ("面值2元的咖啡优惠券，预算500元，每封0.5元，最多300位顾客，发给谁？",
          {"coupon": 2, "budget": 500, "contact_cost": 0.5, "capacity": 300}),
+        ("Plan a coupon for coffee with a budget of $200, at most 300 letters", {"budget": 200, "capacity": 300}),
+        ("Run me a promotion on soup, $150, 25 cents a letter", {"budget": 150, "contact_cost": 0.25}),
+        ("每封信2毛钱，预算300元，最多发200封做汤品促销", {"budget": 300, "contact_cost": 0.2, "capacity": 200}),
+        ("Who should get our 200 letters about soup?", {}),
+        ("Who redeemed 3 coupons or more?", {}),
         ("who should get our $2 off coupon for milk", {}),
         ("Which customers who spent more than $500 should get our coupon for diapers?", {}),
         ("Which 15 customers should get our coupon for diapers?", {}),
@@ -234,3 +239,6 @@ def test_the_bar_offers_a_planned_campaign_as_a_file(shop: Shop) -> None:
     path = bar._plan(reply(Step("audience", {"category": "DIAPERS", "capacity": 3}, 1.0, 1)))
     assert path is not None
     assert len(rows_of(Path(path))) == 3
+    risky = shop.query("SELECT count(*) FROM customer_predictions WHERE churn >= 0.25")[0][0]
+    path = bar._at_risk(reply(Step("at_risk", {"n": 1}, 1.0, 1)))
+    assert len(rows_of(Path(path)) if path else []) == risky

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from agent import Agent, Reply, binding, conversation
+from agent import Agent, Reply, binding, conversation, follow_up
 from agent.lexicon import Lexicon
 from agent.link import Linker
+from agent.memory import Memory
 from agent.reading import read_question
 from customers.encoder import MultilingualEncoder
 from tests import corner
@@ -175,7 +176,7 @@ def test_what_goes_on_is_about_who_was_talked_about(question: str, whom: list[st
         "tool": "measure",
         "args": {"quantity": "spend", "by": "none", "filters": {"customer": ["88"]}},
     }
-    memory = conversation.Memory(question="How much did customer 88 spend?", customers=["88"], calls=[spent])
+    memory = Memory(question="How much did customer 88 spend?", customers=["88"], calls=[spent])
     assert read_question(question, linker, memory, "service", None, "en")[1].customers == whom
 
 
@@ -195,10 +196,10 @@ def test_an_offer_asked_for_is_no_figure_again(question: str):
         "tool": "measure",
         "args": {"quantity": "spend", "by": "none", "filters": {"customer": ["88"]}},
     }
-    memory = conversation.Memory(question="How much did 88 spend?", customers=["88"], calls=[spent])
+    memory = Memory(question="How much did 88 spend?", customers=["88"], calls=[spent])
     _, asked = read_question(question, linker, memory, "service", None, "en")
     assert (asked.customers, asked.links.counts, asked.categories) == (["88"], [2], ["CHEESE"])
-    assert conversation.follow_up(asked, memory) == []
+    assert follow_up.follow_up(asked, memory) == []
 
 
 def test_a_picked_customer_comes_before_who_was_talked_about(talk: Any):

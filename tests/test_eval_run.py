@@ -348,7 +348,7 @@ def test_what_a_turn_noted_goes_with_the_case(tmp_path: Path):
 def test_a_case_with_notes_plays_alone_and_others_together(tmp_path: Path):
     notes = NoteStore(tmp_path / "notes.sqlite")
     inside, most, alone = 0, 0, []
-    lock, two = threading.Lock(), threading.Barrier(2, timeout=20)
+    lock, both, go = threading.Lock(), threading.Barrier(3, timeout=20), threading.Event()
 
     def say(question: str) -> Reply:
         nonlocal inside, most
@@ -358,7 +358,8 @@ def test_a_case_with_notes_plays_alone_and_others_together(tmp_path: Path):
         if "planted" in question:
             alone.append(inside)
         else:
-            two.wait()  # goes on only when the other one plays too
+            both.wait()  # goes on only when the other one plays too
+            go.wait(20)
         with lock:
             inside -= 1
         return reply()
@@ -370,8 +371,12 @@ def test_a_case_with_notes_plays_alone_and_others_together(tmp_path: Path):
         for c in (case("a"), case("b"), case("planted-1", plant=plant), case("planted-2", plant=plant))
     ]
     threads = [threading.Thread(target=played.play, args=(one, 1)) for one in cases]
-    for thread in threads:
+    for thread in threads[:2]:
         thread.start()
+    both.wait()  # a planted case that came in between would keep the second out
+    for thread in threads[2:]:
+        thread.start()
+    go.set()
     for thread in threads:
         thread.join(30)
     assert not any(thread.is_alive() for thread in threads)

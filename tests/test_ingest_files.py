@@ -311,3 +311,31 @@ def test_a_quote_that_is_never_closed_takes_no_row_before_it_along(tmp_path: Pat
     out = ingest([path], tmp_path / "shop.duckdb")
     assert ask(out, "SELECT customer_id FROM events ORDER BY 1") == [("c1",), ("c2",)]
     assert ask(out, "SELECT rule FROM rejected") == [("malformed_line",)]
+
+
+def test_a_file_of_names_says_what_keys_are_called_in_the_other_language(tmp_path: Path):
+    orders = tmp_path / "orders.csv"
+    orders.write_text(
+        "customer_id,product_id,product_name,category,date,quantity,amount\n"
+        "c1,p1,Oat milk,Dairy,2024-01-05,1,2\nc2,p2,Brie,Dairy,2024-01-06,1,3\nc2,p3,Rye,Bakery,2024-01-07,1,3\n"
+    )
+    names = tmp_path / "names.csv"
+    names.write_text(
+        "kind,key,name_en,name_zh\ncategory,Dairy,,乳制品\nproduct,p1,Oat milk 1 L,燕麦奶\ncategory,Fish,Fish,鱼\n"
+        "category,Dairy,Milk things,\ncategory,Bakery,,\n,Bakery,,烘焙\n",
+        encoding="utf-8",
+    )
+    out = ingest([orders, names], tmp_path / "shop.duckdb")
+    named = "SELECT kind, key, name_en, name_zh FROM names WHERE kind IN ('category', 'product') ORDER BY kind, key"
+    assert ask(out, named) == [
+        ("category", "Bakery", "Bakery", "Bakery"), ("category", "Dairy", "Dairy", "乳制品"),
+        ("product", "p1", "Oat milk 1 L", "燕麦奶"),
+    ]  # fmt: skip
+    found = ask(out, "SELECT rule, rows FROM quality WHERE source = 'names.csv' AND rows > 0")
+    assert dict(found) == {
+        "read": 6, "kept": 2, "missing_key": 1, "no_name": 1, "unknown_key": 1, "duplicate": 1,
+    }  # fmt: skip
+    orders.write_text(orders.read_text() + "c3,p4,Cod,Fish,2024-01-08,1,9\n")
+    ingest([orders, names], out)  # what they name has come since
+    assert ("category", "Fish", "Fish", "鱼") in ask(out, named)
+    assert ask(out, "SELECT count(*) FROM names WHERE key = 'Dairy'") == [(1,)]

@@ -121,7 +121,7 @@ def test_bytes_that_are_no_text_are_bad_input(tmp_path: Path):
         ("files: [", "YAML"),
         ("a: 1", "no list `files`"),
         ("files: [{table: events}]", "no `path`"),
-        ("files: [{path: a.csv, table: stuff}]", "events, products or customers"),
+        ("files: [{path: a.csv, table: stuff}]", "events, products, customers or names"),
         (
             "files: [{path: a.csv, table: products, columns: {colour: x, product_id: y}}]",
             "colour is no field",
@@ -146,12 +146,14 @@ def test_an_unsound_mapping_says_what_is_wrong(text: str, says: str):
 
 # Properties ---------------------------------------------------------------------------------
 
+GUESSED = ("customers", "events", "products")
+"""The tables whose columns go by many names."""
 names = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=12)
 
 
 @given(st.data())
 def test_any_synonym_in_any_spelling_and_order_is_found(data: st.DataObject):
-    table = data.draw(st.sampled_from(sorted(FIELDS_OF)))
+    table = data.draw(st.sampled_from(GUESSED))
     fields = data.draw(st.lists(st.sampled_from(FIELDS_OF[table]), min_size=1, max_size=4, unique=True))
     chosen = {f: headers.FIELDS[f][0] for f in fields}
     spell = st.sampled_from(
@@ -164,7 +166,7 @@ def test_any_synonym_in_any_spelling_and_order_is_found(data: st.DataObject):
     )
 
 
-@given(st.lists(names, unique=True, max_size=8), st.sampled_from(sorted(FIELDS_OF)))
+@given(st.lists(names, unique=True, max_size=8), st.sampled_from(GUESSED))
 def test_a_column_means_one_thing_and_columns_are_never_made_up(columns: list[str], table: str):
     found = match_columns(columns, FIELDS_OF[table])
     assert set(found.values()) <= set(columns)

@@ -14,8 +14,8 @@ import pytest
 
 from customers import measure_tables
 from customers.errors import BadInput, Unknown
+from customers.measure import PURCHASES, Measure, run
 from customers.measure import Dimension as D
-from customers.measure import Measure, run
 from customers.measure import Quantity as Q
 from customers.measure_sql import ADDS_UP
 
@@ -51,6 +51,22 @@ def _lines() -> pd.DataFrame:
 
 LINES: Any = _lines()
 COLUMN = {d: str(d) for d in D} | {D.ATTRIBUTE: "age"}
+QUERIES = ("Oat milk", "oat-milk!", "MILK", "milks", "milkshake", "牛奶", "脱脂牛奶", None)
+
+
+def _beside() -> pd.DataFrame:
+    """What the customers did beside buying: of each kind as many as there are lines of its turn."""
+    kinds = ("search", "browse", "click", "cart", "review", "inquiry", "return")
+    turn: Any = np.arange(len(LINES))
+    kind = [kinds[i % 7] for i in turn]
+    return LINES.assign(
+        kind=kind,
+        text=[QUERIES[i % 8] if k == "search" else "words" for i, k in zip(turn, kind, strict=True)],
+        rating=[float(i % 6) if k == "review" and i % 3 else np.nan for i, k in zip(turn, kind, strict=True)],
+    )
+
+
+BESIDE: Any = _beside()
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +87,14 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
             con.register(name, frame)
         con.execute("""CREATE TABLE events AS SELECT 'e' || row_number() OVER () AS event_id, 'purchase' AS kind,
             customer AS customer_id, ts, product AS product_id, quantity, amount, 0.0 AS discount,
-            basket AS basket_id, NULL::VARCHAR AS campaign_id, NULL::VARCHAR AS text FROM lines""")
+            basket AS basket_id, NULL::VARCHAR AS campaign_id, NULL::VARCHAR AS text, NULL::DOUBLE AS rating FROM lines""")
         con.execute("""INSERT INTO events SELECT event_id, 'exposure', customer, TIMESTAMP '2024-02-01', NULL,
-            NULL, NULL, NULL, NULL, campaign, NULL FROM exposures""")
+            NULL, NULL, NULL, NULL, campaign, NULL, NULL FROM exposures""")
         con.execute("""INSERT INTO events SELECT 'r' || row_number() OVER (), 'redemption', c,
-            TIMESTAMP '2024-02-09', NULL, NULL, NULL, NULL, NULL, k, u FROM redeemed""")
+            TIMESTAMP '2024-02-09', NULL, NULL, NULL, NULL, NULL, k, u, NULL FROM redeemed""")
+        con.register("beside", BESIDE)
+        con.execute("""INSERT INTO events SELECT 'b' || row_number() OVER (), kind, customer, ts,
+            CASE WHEN kind <> 'search' THEN product END, NULL, NULL, NULL, NULL, NULL, text, rating FROM beside""")
         con.execute("""CREATE TABLE products AS SELECT DISTINCT product AS product_id, product AS name,
             department, category, "type", brand FROM lines""")
         con.execute("""CREATE TABLE attributes AS SELECT customer AS customer_id, 'age' AS attribute,
@@ -110,8 +129,14 @@ def _expected(frame: Any, quantity: Q) -> float:
     return frame.amount.sum() / frame.quantity.sum()
 
 
-PURCHASES = [q for q in Q if q not in (Q.REDEMPTIONS, Q.RECEIVED)]
-DIMENSIONS = [d for d in D if d is not D.CAMPAIGN]
+DIMENSIONS = [d for d in D if d not in (D.CAMPAIGN, D.QUERY)]
+NAMED = [d for d in D if d not in (D.ATTRIBUTE, D.QUERY)]
+COUNTED = {
+    Q.VIEWS: lambda f: f[f.kind.isin(["browse", "click"])], Q.CART_ADDS: lambda f: f[f.kind == "cart"],
+    Q.REVIEWS: lambda f: f[f.kind == "review"], Q.INQUIRIES: lambda f: f[f.kind == "inquiry"],
+    Q.RETURNS: lambda f: f[f.kind == "return"], Q.SEARCHES: lambda f: f[f.kind == "search"],
+    Q.GOOD_REVIEWS: lambda f: f[f.rating >= 4], Q.BAD_REVIEWS: lambda f: f[f.rating <= 2],
+}  # fmt: skip
 FILTERS: list[tuple[dict[D, tuple[str, ...]], dict[str, tuple[str, ...]], date | None]] = [
     ({}, {}, None),
     ({D.CATEGORY: ("k1",)}, {}, None),
@@ -226,6 +251,50 @@ def test_campaigns_count_who_was_sent_and_what_was_redeemed(con: duckdb.DuckDBPy
     assert spend.total == pytest.approx(LINES[LINES.customer == "c2"].amount.sum())
 
 
+@pytest.mark.parametrize("by", [D.CUSTOMER, D.CATEGORY, D.PRODUCT, D.SEGMENT, D.MONTH, D.WEEKDAY])
+def test_what_is_done_beside_buying_equals_pandas(con: duckdb.DuckDBPyConnection, by: D) -> None:
+    for quantity, counted in COUNTED.items():
+        if quantity is Q.SEARCHES and by in (D.CATEGORY, D.PRODUCT):
+            continue
+        frame = counted(BESIDE[BESIDE.ts >= pd.Timestamp(2024, 2, 11)])
+        found = run(con, Measure(quantity, by, start=date(2024, 2, 11)))
+        assert found.total == len(frame) > 0
+        assert {row.key: row.value for row in found.rows} == frame[COLUMN[by]].value_counts().to_dict()
+        assert sum(row.share or 0 for row in found.rows) == pytest.approx(1)
+    rated = BESIDE[BESIDE.rating.notna()]
+    found = run(con, Measure(Q.MEAN_RATING, by))
+    assert found.total == pytest.approx(rated.rating.mean())
+    means = rated.groupby(COLUMN[by]).rating.mean()
+    assert {row.key: pytest.approx(row.value) for row in found.rows} == means.to_dict()
+    assert all(row.share is None for row in found.rows)
+
+
+def test_search_texts_are_one_however_written_and_found_by_their_words(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    searches = BESIDE[BESIDE.kind == "search"].text.value_counts(dropna=False)
+    found = run(con, Measure(Q.SEARCHES, D.QUERY))
+    assert found.total == searches.sum()
+    spelt = {row.key: row.value for row in found.rows}
+    assert spelt["oat milk"] == searches["Oat milk"] + searches["oat-milk!"]
+    assert spelt["milk"] == searches["MILK"]
+    held = {word: run(con, Measure(Q.SEARCHES, D.QUERY, where={D.QUERY: (word,)})).rows
+            for word in ("milk", "Oat Milk", "牛奶", "milk.*")}  # fmt: skip
+    assert {word: {row.key for row in rows} for word, rows in held.items()} == {
+        "milk": {"oat milk", "milk", "milks"}, "Oat Milk": {"oat milk"}, "牛奶": {"牛奶", "脱脂牛奶"},
+        "milk.*": {"oat milk", "milk", "milks"},
+    }  # fmt: skip
+    few = (
+        BESIDE[BESIDE.kind == "search"]
+        .assign(spelt=lambda f: f.text.str.lower())
+        .groupby("spelt")
+        .customer.nunique()
+    )
+    least = int(few["milkshake"]) + 1
+    kept = run(con, Measure(Q.SEARCHES, D.QUERY, least_customers=least)).rows
+    assert "milkshake" not in {row.key for row in kept}
+
+
 def test_attribute_filters_may_also_stand_in_where(con: duckdb.DuckDBPyConnection) -> None:
     one = run(con, Measure(Q.SPEND, where={D.ATTRIBUTE: ("age=old",)}))
     assert one.total == pytest.approx(run(con, Measure(Q.SPEND, attributes={"age": ("old",)})).total)
@@ -242,8 +311,7 @@ INJECTION = "'; DROP TABLE events; --"
 @pytest.mark.parametrize(
     "spec",
     [
-        *[Measure(Q.SPEND, where={d: (INJECTION,)}) for d in D if d is not D.ATTRIBUTE],
-        *[Measure(Q.REDEMPTIONS, where={d: (INJECTION,)}) for d in D if d is not D.ATTRIBUTE],
+        *[Measure(q, where={d: (INJECTION,)}) for q in (Q.SPEND, Q.REDEMPTIONS, Q.REVIEWS) for d in NAMED],
         Measure(Q.SPEND, D.ATTRIBUTE, INJECTION),
         Measure(Q.SPEND, attributes={INJECTION: ("x",)}),
         Measure(Q.SPEND, attributes={"age": (INJECTION,)}),
@@ -265,6 +333,10 @@ def test_what_the_shop_lacks_is_unknown(con: duckdb.DuckDBPyConnection, spec: Me
         Measure(Q.SPEND, at_least=5),
         Measure(Q.SPEND, D.CUSTOMER, more_than=5, at_most=4),
         Measure(Q.SPEND, start=date(2024, 2, 2), end=date(2024, 2, 1)),
+        Measure(Q.SPEND, D.QUERY),
+        Measure(Q.SEARCHES, D.CATEGORY),
+        Measure(Q.SEARCHES, where={D.PRODUCT: ("p1",)}),
+        Measure(Q.SEARCHES, where={D.QUERY: ("?!",)}),
     ],
 )
 def test_what_cannot_be_meant_is_refused(con: duckdb.DuckDBPyConnection, spec: Measure) -> None:
@@ -281,3 +353,7 @@ def test_a_shop_without_a_build_is_measured_too() -> None:
             NULL::VARCHAR AS category, NULL::VARCHAR AS "type", NULL::VARCHAR AS brand""")
         assert run(con, Measure(Q.MEAN_BASKET)).total == 2.5
         assert run(con, Measure(Q.SPEND, D.CATEGORY)).rows == ()
+        con.execute("ALTER TABLE events ADD COLUMN rating DOUBLE")
+        con.execute("ALTER TABLE events ADD COLUMN event_id VARCHAR")
+        con.execute("INSERT INTO events (kind, customer_id, ts, product_id) VALUES ('cart', 'a', now(), 'p')")
+        assert run(con, Measure(Q.CART_ADDS)).total == 1

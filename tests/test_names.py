@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from customers.product_names import chinese, split
+from customers.values import Name
+
 INGEST = Path(__file__).parents[1] / "customers" / "ingest"
 HAN = re.compile(r"[\u4e00-\u9fff]")
 # Words that are written in capitals in running English.
@@ -124,3 +127,37 @@ def test_a_synonym_never_takes_another_categorys_own_name(names, synonyms):
 )  # fmt: skip
 def test_everyday_words(synonyms, word, key):
     assert {row["key"] for row in synonyms if row["synonym"] == word} == {key}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "called"),
+    [
+        ("Cream cheese, 8 oz", Name("Cream cheese", "奶油奶酪"), "奶油奶酪，8盎司"),
+        (
+            "Medium eggs, 1 dozen (private label)",
+            Name("Medium eggs", "中号鸡蛋"),
+            "中号鸡蛋，1打（自有品牌）",
+        ),
+        ("Beer, 6 pack/12 oz", Name("Beer", "啤酒"), "啤酒，6连包/12盎司"),
+        ("Bananas", Name("Bananas", "香蕉"), "香蕉"),
+        ("Tinsel, 6 ft", Name("Tinsel", "Tinsel"), "Tinsel, 6 ft"),  # the kind has no Chinese name
+        ("Milk chocolate", Name("Milk", "牛奶"), "Milk chocolate"),  # another thing than the kind's name says
+        ("Red diapers", Name("Diapers", "尿布"), "Red diapers"),
+    ],
+)
+def test_a_product_goes_by_its_kind_in_chinese(name, kind, called):
+    assert chinese(name, kind) == called
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("Oak Milk, regular · 橡木牛奶(标准装)", Name("Oak Milk, regular", "橡木牛奶(标准装)")),
+        ("橡木牛奶 | Oak Milk", Name("Oak Milk", "橡木牛奶")),
+        ("Salt / Pepper", None),
+        ("牛奶 · 1L", None),  # a size is no English name
+        ("Oak Milk", None),
+    ],
+)
+def test_a_name_in_both_languages_is_two_names(name, called):
+    assert split(name) == called

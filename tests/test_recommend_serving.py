@@ -65,6 +65,10 @@ def test_new_only_gives_nothing_bought_before(served: Served) -> None:
         found = served.recommenders.recommend(customer, n=N, new_only=True)
         assert found
         assert not {rec.product_id for rec in found} & set(own)
+        kinds = [rec.category for rec in found]
+        assert len(set(kinds[:5])) == min(
+            5, len(set(kinds))
+        )  # no second of a category while there is another
 
 
 def test_a_category_gives_only_itself(served: Served) -> None:

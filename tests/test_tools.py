@@ -4,7 +4,7 @@ and names that attack whoever shows or obeys them."""
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -68,6 +68,23 @@ EVERY_CALL: list[tuple[str, dict[str, Any]]] = [
     ("visit_days", {"days": "workdays", "segment": "1"}),
     ("visit_days", {"days": "weekend", "start": "2024-02-01", "amount": {"low": 1, "high": 4, "strict_high": True}}),
     ("profile", {"customer": "0", "about": "visits", "lost": True}),
+    ("changes", {"by": "category", "why": True}), ("changes", {"by": "customer", "direction": "down", "category": "MILK"}),
+    ("changes", {"by": "product", "direction": "up", "rank": "rate", "segment": "1"}),
+    ("bought_not", {"bought": [[{"kind": "category", "key": "MILK"}]], "bought_not": [{"kind": "category", "key": "WINE"}], "segment": "1"}),
+    ("absent", {"of": "visits", "start": "2024-08-01", "category": "MILK", "segment": "1"}),
+    ("absent", {"of": "coupons", "amount": {"low": 5, "strict_low": True, "unit": "baskets"}}),
+    ("top_share", {"category": "MILK", "segment": "1"}),
+    ("at_risk", {"n": 3}),
+    ("at_risk", {"segment": "1", "among": ["0", "1"]}),
+    ("last_purchase", {"customer": "0", "before": 1}),
+    ("at_risk", {"category": "MILK"}), ("absent", {"of": "visits", "days": 9, "among": ["0", "1", "7"]}),
+    ("coupons", {"customer": "0"}),
+    ("coupons", {"customer": "7"}),
+    ("stopped_buying", {"category": "MILK", "bought": ["2024-03-01", "2024-03-31"], "missed": ["2024-08-01", "2024-08-27"],
+                        "segment": "1", "n": 2}),
+    ("audience", {"category": "MILK", "among": ["0", "1", "7"]}),
+    ("visit_days", {"days": "workdays", "among": ["0", "1", "7"]}),
+    ("measure", {"quantity": "customers", "by": "none", "filters": {"category": ["MILK"]}, "among": list("1234567")}),
 ]  # fmt: skip
 
 
@@ -167,6 +184,79 @@ def test_the_last_purchase_is_told_with_its_goods_the_most_costly_first():
         "SELECT max(ts)::DATE FROM events JOIN products USING (product_id) WHERE customer_id = '0' AND category = 'MILK'"
     )
     assert run("last_purchase", customer="0", category="MILK").facts[0].value == milk.isoformat()
+
+
+def test_the_purchase_before_the_last():
+    days = [day for day, _ in planted(
+        "SELECT DISTINCT ts::DATE, 0 FROM events WHERE kind = 'purchase' AND customer_id = '0' ORDER BY 1 DESC")]  # fmt: skip
+    told = [run("last_purchase", customer="0", before=n).facts[0] for n in (1, 2)]
+    assert [f.value for f in told] == [day.isoformat() for day in days[1:3]]
+    assert all(words.day(day, "zh") in f.text["zh"] for day, f in zip(days, told, strict=False))
+    with pytest.raises(CannotDo, match="before"):
+        run("last_purchase", customer="0", before=len(days))
+
+
+def test_what_was_bought_on_a_day():
+    ((day, trips),) = planted(
+        "SELECT ts::DATE, count(DISTINCT basket_id) FROM events WHERE kind = 'purchase' AND customer_id = '0'"
+        " GROUP BY 1 ORDER BY 1 LIMIT 1"
+    )
+    told = run("last_purchase", customer="0", day=day.isoformat()).facts[0]
+    assert (told.value, "no other purchase" in told.text["en"]) == (day.isoformat(), trips == 1)
+    with pytest.raises(CannotDo, match=words.day(day, "en")):
+        run("last_purchase", customer="0", day=(day - timedelta(days=1)).isoformat())
+
+
+def test_what_a_customer_was_sent_and_used():
+    for customer in ("0", "1", "2"):
+        ((sent, used),) = planted(
+            "SELECT count(DISTINCT campaign_id) FILTER (kind = 'exposure'), count(*) FILTER (kind = 'redemption')"
+            f" FROM events WHERE customer_id = '{customer}'"
+        )
+        assert [f.value for f in run("coupons", customer=customer).facts] == [sent, used]
+
+
+def test_who_bought_in_one_period_and_not_in_another():
+    rows = dict(planted(
+        "SELECT customer_id, bool_or(month(ts) = 8) FROM events JOIN products USING (product_id) WHERE kind = 'purchase'"
+        " AND category = 'CAT LITTER' GROUP BY 1 HAVING bool_or(month(ts) = 7)"
+    ))  # fmt: skip
+    found = run("stopped_buying", category="CAT LITTER", bought=["2024-07-01", "2024-07-31"],
+                missed=["2024-08-01", "2024-08-31"])  # fmt: skip
+    assert set(found.found["customer"]) == {key for key, still in rows.items() if not still}
+    assert f"of {len(rows)} customers" in found.facts[0].text["en"]
+    assert 0 < len(found.found["customer"]) < len(rows)
+
+
+def test_who_has_not_come_for_some_days():
+    rows = planted("SELECT customer_id, max(ts)::DATE FROM events WHERE kind = 'purchase' GROUP BY 1")
+    last = max(day for _, day in rows)
+    away = {key for key, day in rows if (last - day).days >= 10}
+    assert set(run("absent", of="visits", days=10).found["customer"]) == away
+
+
+def test_who_may_leave_and_who_would_be_missed_most():
+    known = "SELECT customer_id FROM customer_predictions WHERE churn"
+    risky = [str(key) for (key,) in corner.shop().query(f"{known} >= 0.25")]
+    found = run("at_risk")
+    assert set(found.found["customer"]) == set(risky)
+    assert found.facts[0].value == len(risky)
+    usual = [one.chance * one.usual for one in found.full]
+    assert usual == sorted(usual, reverse=True)
+    safe = [str(key) for (key,) in corner.shop().query(f"{known} < 0.2 LIMIT 4")]
+    none, likeliest = run("at_risk", among=safe).facts
+    assert (none.value, likeliest.value < 0.2) == (0, True)
+    assert run("at_risk", among=[*safe, *risky]).found["customer"] == found.found["customer"]
+
+
+def test_figures_of_a_list_rank_its_customers_alone():
+    among = ["3", "4", "5", "6", "7", "8"]
+    top = planted("SELECT customer_id, count(DISTINCT basket_id) FROM events WHERE kind = 'purchase' AND customer_id IN"
+                  " ('3', '4', '5', '6', '7', '8') GROUP BY 1 ORDER BY 2 DESC, 1")  # fmt: skip
+    total, *rows = run("measure", quantity="baskets", by="customer", among=among, n=2).facts
+    assert [f.value for f in rows] == [trips for _, trips in top[:2]]
+    assert "These 6 customers" in total.text["en"]
+    assert "of 6 customers" in rows[0].text["en"]
 
 
 def test_customers_who_come_on_some_days_only():

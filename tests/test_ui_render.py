@@ -17,7 +17,22 @@ from ui import build_tab, cards, escape, plots, render, segment_cards, texts
 from ui.turns import TurnView
 
 _OURS = {
-    "answer": {"p", "br", "ul", "ol", "li", "strong", "button"},
+    "answer": {
+        "p",
+        "br",
+        "ul",
+        "ol",
+        "li",
+        "strong",
+        "button",
+        "div",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+    },
     "inline": {"strong", "button"},
 }
 
@@ -47,7 +62,7 @@ def test_inert_text_reads_as_it_was_and_holds_no_markup(value: str) -> None:
     assert not re.search(r"[<>\[\]()*_`$!]", re.sub(r"&#\d+;", "", escape.inert(value)))
 
 
-_markup = st.text(alphabet=st.sampled_from(list("<>/&;#[]()!*\\`ab1\n -=\"'$:")), max_size=80)
+_markup = st.text(alphabet=st.sampled_from(list("<>/&;#[]()!*\\`ab1\n -=\"'$:|")), max_size=80)
 
 
 @given(_markup)
@@ -67,6 +82,11 @@ def test_an_answer_s_markdown_becomes_markup() -> None:
         '<button type="button" class="cite" title="3">3</button></li><li>eggs</li></ul>'
         "<ol><li>one</li><li>two</li></ol>"
     )
+    assert escape.answer("| Who | Trips |\n| --- | --- |\n| 7 | **3** |\n\nOr | not |") == (
+        '<div class="rows"><table><thead><tr><th>Who</th><th>Trips</th></tr></thead>'
+        "<tbody><tr><td>7</td><td><strong>3</strong></td></tr></tbody></table></div><p>Or &#124; not &#124;</p>"
+    )
+    assert escape.answer("| no table |") == "<p>&#124; no table &#124;</p>"
 
 
 @pytest.mark.parametrize("escaped", [r"2 \* 3 \[x\]", "2 &#42; 3 &#91;x&#93;", "2 * 3 [x]"])

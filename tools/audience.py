@@ -32,6 +32,7 @@ class AudienceTool:
         "product": {"type": "string", "x-entity": "product"},
         "segment": {"type": "string", "x-entity": "segment"},
         "n": {"type": "integer", "x-count": True},
+        "among": {"type": "array", "x-among": True, "x-derived": True},
     }
     required = ()
     one_of = ("category", "product")
@@ -39,13 +40,16 @@ class AudienceTool:
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
         """Return size and expected buyers, then the best members."""
         category, product, segment = args.get("category"), args.get("product"), args.get("segment")
+        among = args.get("among")
         if not category and not product:
             raise TryAgain("audience needs a category or a product")
         target = names.product(shop, product) if product else names.category(shop, category or "")
         if given := {name: args[name] for name in TERMS if args.get(name) is not None}:
-            return plan_facts.result(shop, target, category, product, segment, given)
+            return plan_facts.result(shop, target, category, product, segment, given, among)
         wanted = min(int(args.get("n") or 20), 5000)
-        found = shop.audience(category=category, product_id=product, n=wanted, segment_id=segment)
+        found = shop.audience(
+            category=category, product_id=product, n=wanted, segment_id=segment, among=among
+        )
         if not found.members:
             raise CannotDo(
                 both(
@@ -55,13 +59,16 @@ class AudienceTool:
         group = names.called(shop.name("segment", segment)) if segment else None
         of_en = f" of the segment “{group.en}”" if group else ""
         of_zh = f"“{group.zh}”分群中的" if group else ""
-        size = len(found.members)
+        size, eligible = len(found.members), words.number(found.eligible)
+        all_en, all_zh = (
+            (f"these {eligible}", "这份名单") if among else (f"{eligible} eligible ones", "符合条件的")
+        )
         head = Fact(
             target.en, "audience", size, "customers",
             both(
-                en=f"For {target.en}, address these {words.plural(size, 'customer')}{of_en} out of {words.number(found.eligible)} eligible ones: "
+                en=f"For {target.en}, address these {words.plural(size, 'customer')}{of_en} out of {all_en}: "
                 f"about {words.number(found.expected_buyers, 1)} of them are expected to buy within 30 days.",
-                zh=f"针对{target.zh}，建议触达以下{words.number(size)}位{of_zh}顾客（符合条件的共{words.number(found.eligible)}位），"
+                zh=f"针对{target.zh}，建议触达以下{words.number(size)}位{of_zh}顾客（{all_zh}共{eligible}位），"
                 f"预计其中约{words.number(found.expected_buyers, 1)}位会在30天内购买。",
             ),
             names=(*target.all, *(group.all if group else ())),

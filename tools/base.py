@@ -89,7 +89,8 @@ class CannotDo(Exception):
 class Tool(Protocol):
     """A typed tool. `parameters` are the arguments that the plan may fill, as JSON-schema
     properties; an argument whose schema has an "x-entity" key takes only what was linked. One with
-    "x-derived" is read from the question's wording by code, and no outside caller gives it."""
+    "x-derived" is read from the question's wording by code, and no outside caller gives it; "x-among" is the list of
+    customers that a question goes on from ("which of them …")."""
 
     @property
     def name(self) -> str: ...

@@ -1,4 +1,4 @@
-"""last_purchase: what one customer bought last, and when."""
+"""last_purchase: what one customer bought last, or on a visit before that, and when."""
 
 from __future__ import annotations
 
@@ -40,16 +40,20 @@ class LastPurchaseTool:
     parameters = {
         "customer": {"type": "string", "x-entity": "customer"},
         "category": {"type": "string", "x-entity": "category"},
+        "day": {"type": "string", "format": "date"},
+        "before": {"type": "integer", "minimum": 0, "maximum": 1000},
         "n": {"type": "integer", "minimum": 1, "maximum": MOST},
     }
     required = ("customer",)
 
     def run(self, shop: Shop, args: Mapping[str, Any]) -> ToolResult:
         """Return when it was and what it came to, then up to n of its products; with a category, the latest purchase
-        that held anything of it, and only that."""
+        that held anything of it, and only that. `before`: how many days with a purchase to go back from the last.
+        `day`: what was bought on that day instead."""
         customer, category = str(args["customer"]), args.get("category")
         shown = max(1, min(int(args.get("n") or SHOWN), MOST))
-        found = _latest(shop, customer, category)
+        day = date.fromisoformat(args["day"]) if args.get("day") else None
+        found = _latest(shop, customer, category, int(args.get("before") or 0), day)
         facts = [_when(shop, customer, category, found, shown)]
         facts += [_item(shop, customer, rank, one) for rank, one in enumerate(found.goods[:shown], 1)]
         keys = {"product": tuple(one.product for one in found.goods[:shown])}
@@ -73,9 +77,13 @@ class Purchase:
     amount: float
     goods: tuple[Bought, ...]
     others: int
+    after: date | None = None
+    """The day with a purchase right after, where an earlier one was asked for."""
+    asked: bool = False
+    """Whether this very day was asked for."""
 
 
-def _latest(shop: Shop, customer: str, category: str | None) -> Purchase:
+def _latest(shop: Shop, customer: str, category: str | None, before: int, on: date | None) -> Purchase:
     rows = shop.query(_LATEST, [customer, category, category])
     if not rows:
         who, of = names.customer(customer), names.category(shop, category) if category else None
@@ -83,13 +91,40 @@ def _latest(shop: Shop, customer: str, category: str | None) -> Purchase:
             both(en=f"No purchase{f' of {of.en}' if of else ''} by {who.en} is known.",
                  zh=f"没有{who.zh}购买{of.zh if of else ''}的记录。")
         )  # fmt: skip
-    key, day, amount = rows[0]
+    days = list(dict.fromkeys(day for _, day, _ in rows))
+    if on is not None and on not in days:
+        raise CannotDo(_nothing_on(shop, customer, category, on, days))
+    if before >= len(days):
+        raise CannotDo(_nothing_before(shop, customer, category, days[-1]))
+    key, day, amount = next(row for row in rows if row[1] == (on or days[before]))
     goods = [
         Bought(str(product), float(units or 0), float(paid or 0))
         for product, units, paid in shop.query(_GOODS, [customer, key, category, category])
     ]
     others = sum(other == day for _, other, _ in rows) - 1
-    return Purchase(day, float(amount or 0), tuple(goods), others)
+    after = days[before - 1] if before and on is None else None
+    return Purchase(day, float(amount or 0), tuple(goods), others, after, on is not None)
+
+
+def _nothing_on(
+    shop: Shop, customer: str, category: str | None, on: date, days: list[date]
+) -> Mapping[str, str]:
+    """That there was no purchase on a day, and which ones are the nearest."""
+    who, of = names.customer(customer), names.category(shop, category) if category else None
+    near = sorted(sorted(days, key=lambda day: abs((day - on).days))[:2])
+    en, zh = (words.listing((words.day(day, lang) for day in near), lang) for lang in words.LANGUAGES)
+    return both(
+        en=f"No purchase{f' of {of.en}' if of else ''} by {who.en} on {words.day(on, 'en')} is known; the nearest: {en}.",
+        zh=f"{words.day(on, 'zh')}没有{who.zh}购买{of.zh if of else ''}的记录；最接近的日期：{zh}。",
+    )
+
+
+def _nothing_before(shop: Shop, customer: str, category: str | None, first: date) -> Mapping[str, str]:
+    who, of = names.customer(customer), names.category(shop, category) if category else None
+    return both(
+        en=f"No purchase{f' of {of.en}' if of else ''} by {who.en} before {words.day(first, 'en')} is known.",
+        zh=f"{words.day(first, 'zh')}之前没有{who.zh}购买{of.zh if of else ''}的记录。",
+    )
 
 
 def _when(shop: Shop, customer: str, category: str | None, found: Purchase, shown: int) -> Fact:
@@ -98,12 +133,20 @@ def _when(shop: Shop, customer: str, category: str | None, found: Purchase, show
     part, count = sum(one.amount for one in found.goods), len(found.goods)
     paid, whole = words.money(part, currency), words.money(found.amount, currency)
     of = names.category(shop, category) if category else None
+    who_en = f"Customer {words.label(customer)}"
+    before_zh = ""
+    if found.after:
+        who_en = f"Before {words.day(found.after, 'en')}, customer {words.label(customer)}"
+        before_zh = f"{words.day(found.after, 'zh')}之前，"
+    verb_en, verb_zh = ("last bought", "最近一次购买")
+    if found.asked:
+        verb_en, verb_zh = f"bought{'' if of else ' here'}", "有一次购买"
     en = (
-        f"Customer {words.label(customer)} last bought {f'{of.en} ' if of else ''}on {words.day(found.day, 'en')} "
+        f"{who_en} {verb_en} {f'{of.en} ' if of else ''}on {words.day(found.day, 'en')} "
         f"({words.days_ago(ago, 'en')}): {words.plural(count, 'product')} for {paid}"
     )
     zh = (
-        f"{who.zh}最近一次购买{of.zh if of else ''}是{words.day(found.day, 'zh')}（{words.days_ago(ago, 'zh')}）："
+        f"{before_zh}{who.zh}{verb_zh}{of.zh if of else ''}是{words.day(found.day, 'zh')}（{words.days_ago(ago, 'zh')}）："
         f"{words.number(count)}种商品，共{paid}"
     )
     if of and round(found.amount - part, 2) > 0:
@@ -114,6 +157,8 @@ def _when(shop: Shop, customer: str, category: str | None, found: Purchase, show
             f"{en}; there {'was' if found.others == 1 else 'were'} {more} that day",
             f"{zh}；当天另有{found.others}笔购买",
         )
+    elif found.asked:
+        en, zh = f"{en}; there was no other purchase that day", f"{zh}；当天没有其他购买"
     if count > shown:
         en, zh = f"{en}. Below are the {shown} most costly", f"{zh}。下面是其中最贵的{shown}种"
     return Fact(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from customers.measure import MeasureResult
 from tools.base import Fact, Trace
-from tools.measure_words import QUANTITIES, scope, shown
+from tools.measure_words import noun_of, scope, shown
 from tools.words import both
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def add_difference(shop: Shop, traces: Sequence[Trace]) -> None:
 def _difference(shop: Shop, first: MeasureResult, second: MeasureResult) -> Fact:
     quantity, where = first.spec.quantity, scope(shop, first.spec)
     by, when, then = first.total - second.total, where.when, scope(shop, second.spec).when
-    noun, told = QUANTITIES[quantity], shown(shop, quantity, abs(by))
+    noun, told = noun_of(shop, quantity), shown(shop, quantity, abs(by))
     part = f" ({100 * abs(by) / second.total:.1f}%)" if second.total else ""
     more_en, more_zh = ("more", "多") if by > 0 else ("less", "少")
     text = both(

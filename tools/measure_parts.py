@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from customers.measure import Dimension, Measure, MeasureResult, Quantity
-from tools import names, words
+from tools import measure_events, names, words
 from tools.base import Fact
 from tools.measure_words import QUANTITIES, Scope, scope, shown
 from tools.words import both
@@ -15,7 +15,7 @@ from tools.words import both
 if TYPE_CHECKING:
     from customers.shop import Shop
 
-ADDED = (Quantity.SPEND, Quantity.UNITS, Quantity.BASKETS)
+ADDED = (Quantity.SPEND, Quantity.UNITS, Quantity.BASKETS, *measure_events.COUNTS)
 """What adds up over days."""
 _BUYERS = (Dimension.CUSTOMER, Dimension.SEGMENT, Dimension.ATTRIBUTE)
 

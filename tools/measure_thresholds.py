@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from customers.measure import Dimension, Measure, MeasureResult, Quantity
-from tools import words
+from customers.measure import EVENTS, Dimension, Measure, MeasureResult, Quantity
+from tools import measure_events, words
 from tools.base import CannotDo, Fact
-from tools.measure_words import GROUPS, MANY, QUANTITIES, Scope, shown
+from tools.measure_words import GROUPS, MANY, QUANTITIES, Scope, noun_of, shown
 from tools.words import both
 
 if TYPE_CHECKING:
     from customers.shop import Shop
 
 _MONEY = (Quantity.SPEND, Quantity.MEAN_BASKET, Quantity.MEAN_SPEND, Quantity.MEAN_PRICE)
+_MEANS = (Quantity.MEAN_BASKET, Quantity.MEAN_SPEND, Quantity.MEAN_PRICE, Quantity.MEAN_RATING)
 _OF_CUSTOMERS = (Quantity.CUSTOMERS, Quantity.RECEIVED, Quantity.MEAN_SPEND)
 _BUYERS = (Dimension.CUSTOMER, Dimension.SEGMENT, Dimension.ATTRIBUTE)
 
@@ -59,6 +60,10 @@ def counted_by(spec: Measure, amount: Amount) -> Measure:
     than $500" is on spend, though customers are counted), and a figure for no group is one a customer."""
     by = spec.by or Dimension.CUSTOMER
     quantity = spec.quantity
+    if quantity in EVENTS:
+        return replace(
+            spec, by=by
+        )  # "searched more than ten times" bounds searches, whatever "times" counts elsewhere
     of_customers = by is Dimension.CUSTOMER and quantity in _OF_CUSTOMERS
     match amount.unit:
         case "money" if quantity not in _MONEY or of_customers:
@@ -143,9 +148,14 @@ def _count_en(shop: Shop, result: MeasureResult, amount: Amount, where: Scope) -
     by, what = spec.by or Dimension.CUSTOMER, where.what.en
     one = by is Dimension.CUSTOMER and result.of == 1
     k, n = words.number(result.groups), words.number(result.of)
+    bought = (
+        measure_events.did(spec.quantity, where)["en"]
+        if spec.quantity in EVENTS
+        else f"bought {what or 'anything'}"
+    )
     who = where.who.en.replace("customers", "customer", 1) if one else where.who.en
     if by is Dimension.CUSTOMER and spec.quantity is not Quantity.REDEMPTIONS:
-        return f"{k} of the {n} {who} who bought {what or 'anything'} {where.when.en} {_did_en(shop, spec, amount, what)}."
+        return f"{k} of the {n} {who} who {bought} {where.when.en} {_did_en(shop, spec, amount, what)}."
     many = who if by is Dimension.CUSTOMER else _many(shop, spec)
     of_what = f" of {what}" if what else ""
     campaign = (
@@ -173,6 +183,8 @@ def _count_zh(shop: Shop, result: MeasureResult, amount: Amount, where: Scope, g
     noun = QUANTITIES[spec.quantity]
     if by is Dimension.CUSTOMER:
         bought = f"购买过{what}" if what else "有过购买"
+        if spec.quantity in EVENTS:
+            bought = measure_events.did(spec.quantity, where)["zh"]
         among = f"兑换过优惠券的{n}位{where.who.zh}" if spec.quantity is Quantity.REDEMPTIONS else (
             f"{bought}的{n}位{where.who.zh}")  # fmt: skip
         on = f"在{what}上" if what and noun.money else ""
@@ -201,6 +213,8 @@ def _did_en(shop: Shop, spec: Measure, amount: Amount, what: str) -> str:
             return f"redeemed {v}{f' for {what}' if what else ''}"
         case Quantity.CUSTOMERS | Quantity.RECEIVED:
             return f"hold {v}"
+        case quantity if quantity in EVENTS:
+            return measure_events.reached(quantity, v)
         case _:
             return f"bought {v}{of}"
 
@@ -211,7 +225,7 @@ def _had_en(shop: Shop, spec: Measure, amount: Amount) -> str:
     match spec.quantity:
         case Quantity.SPEND:
             return f"have sales of {v}"
-        case Quantity.MEAN_BASKET | Quantity.MEAN_SPEND | Quantity.MEAN_PRICE:
+        case quantity if quantity in _MEANS:
             return f"have a mean {QUANTITIES[spec.quantity].title_en.lower()} of {v}"
         case Quantity.CUSTOMERS:
             return f"have {v} who bought"
@@ -227,7 +241,8 @@ def _bounds_en(shop: Shop, spec: Measure, amount: Amount) -> str:
     low, high = amount.low, amount.high
     if low is not None and low == high:
         return f"exactly {_value_en(shop, spec, amount, low)}"
-    few = "less" if amount.unit == "share" or QUANTITIES[spec.quantity].money else "fewer"
+    counted = not QUANTITIES[spec.quantity].money and spec.quantity not in _MEANS
+    few = "fewer" if counted and amount.unit != "share" else "less"
     above, below = (
         "more than" if amount.strict_low else "at least",
         f"{few} than" if amount.strict_high else "at most",
@@ -257,7 +272,7 @@ def _bare(shop: Shop, spec: Measure, amount: Amount, bound: float) -> str:
 
 
 def _value_en(shop: Shop, spec: Measure, amount: Amount, bound: float, last: bool = True) -> str:
-    noun = QUANTITIES[spec.quantity]
+    noun = noun_of(shop, spec.quantity)
     if amount.unit == "share":
         return f"{_bare(shop, spec, amount, bound)}{f' of all {noun.whole_en}' if last else ''}"
     return f"{_bare(shop, spec, amount, bound)}{noun.unit_en(bound) if last else ''}"

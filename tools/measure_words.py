@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from customers.measure import Dimension, Measure, Quantity
-from tools import names, words
+from customers.measure import EVENTS, Dimension, Measure, Quantity
+from tools import measure_events, names, words
 from tools.names import Called
 from tools.words import both
 
@@ -26,6 +26,7 @@ MANY = {
     Dimension.MONTH: "months",
     Dimension.WEEKDAY: "weekdays",
     Dimension.ATTRIBUTE: "groups",
+    Dimension.QUERY: "search texts",
 }
 GROUPS = {
     Dimension.CUSTOMER: Called("customer", "顾客"),
@@ -38,6 +39,7 @@ GROUPS = {
     Dimension.CAMPAIGN: Called("campaign", "活动"),
     Dimension.MONTH: Called("month", "月份"),
     Dimension.WEEKDAY: Called("weekday", "星期"),
+    Dimension.QUERY: Called("search text", "搜索词"),
 }
 
 
@@ -73,6 +75,15 @@ QUANTITIES = {
     Quantity.MEAN_PRICE: Noun("Spend a unit", "平均单价", "", "", money=True),
     Quantity.REDEMPTIONS: Noun("Coupons redeemed", "兑换张数", "coupons redeemed", "兑换总数", "coupon", "coupons", "张优惠券"),
     Quantity.RECEIVED: Noun("Customers reached", "触达人数", "customers reached", "触达总人数", "customer", "customers", "位顾客"),
+    Quantity.SEARCHES: Noun("Searches", "搜索次数", "searches", "总搜索次数", "search", "searches", "次搜索"),
+    Quantity.VIEWS: Noun("Views and clicks", "浏览和点击次数", "views and clicks", "总浏览和点击次数", "view or click", "views and clicks", "次浏览或点击"),
+    Quantity.CART_ADDS: Noun("Put into the cart", "加购次数", "additions to the cart", "总加购次数", "addition to the cart", "additions to the cart", "次加购"),
+    Quantity.REVIEWS: Noun("Reviews", "评价数", "reviews", "评价总数", "review", "reviews", "条评价"),
+    Quantity.GOOD_REVIEWS: Noun("Good reviews", "好评数", "good reviews", "好评总数", "good review", "good reviews", "条好评"),
+    Quantity.BAD_REVIEWS: Noun("Bad reviews", "差评数", "bad reviews", "差评总数", "bad review", "bad reviews", "条差评"),
+    Quantity.MEAN_RATING: Noun("Rating", "平均评分", "", "", "of 5", "of 5", "分", decimals=2),
+    Quantity.INQUIRIES: Noun("Inquiries", "咨询次数", "inquiries", "总咨询次数", "inquiry", "inquiries", "次咨询"),
+    Quantity.RETURNS: Noun("Returns", "退货次数", "returns", "总退货次数", "return", "returns", "次退货"),
 }  # fmt: skip
 
 
@@ -83,7 +94,10 @@ WEEKDAYS = {
 _CONTACTS = (Quantity.REDEMPTIONS, Quantity.RECEIVED)
 _EITHER = (Quantity.CUSTOMERS, Quantity.BASKETS, Quantity.RECEIVED)
 """Counted once who or what has any of several things: "bought coffee or tea"."""
-_SUMS = (Quantity.SPEND, Quantity.UNITS, Quantity.BASKETS, Quantity.PRODUCTS, Quantity.REDEMPTIONS)
+_NAMED = 5
+"""How many customers at most are named one by one."""
+_SUMS = (Quantity.SPEND, Quantity.UNITS, Quantity.BASKETS, Quantity.PRODUCTS, Quantity.REDEMPTIONS,
+         *measure_events.COUNTS)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +112,15 @@ class Scope:
     names: tuple[str, ...]
     named: bool = False
     """Whether the customers are named one by one."""
+
+
+def noun_of(shop: Shop, quantity: Quantity) -> Noun:
+    """Return how a quantity is named in this shop: a rating goes with its scale."""
+    noun = QUANTITIES[quantity]
+    if quantity is not Quantity.MEAN_RATING:
+        return noun
+    scale = f"of {shop.rating_scale}"
+    return replace(noun, one=scale, many=scale)
 
 
 def shown(shop: Shop, quantity: Quantity, value: float) -> str:
@@ -127,9 +150,12 @@ def _who(shop: Shop, spec: Measure) -> tuple[Called, bool, tuple[str, ...]]:
     used: list[str] = []
     en, zh, narrowed = "customers", "顾客", False
     if spec.where.get(Dimension.CUSTOMER):
-        ids_en, ids_zh, _ = _join(shop, spec, Dimension.CUSTOMER)
-        many = len(spec.where[Dimension.CUSTOMER]) > 1
-        en, zh, narrowed = f"customer{'s' if many else ''} {ids_en}", f"{ids_zh}号顾客", True
+        many = len(spec.where[Dimension.CUSTOMER])
+        ids_en, ids_zh, _ = _join(shop, spec, Dimension.CUSTOMER) if many <= _NAMED else ("", "", ())
+        en, zh = f"customer{'s' if many > 1 else ''} {ids_en}", f"{ids_zh}号顾客"
+        if many > _NAMED:
+            en, zh = f"these {words.number(many)} customers", f"这{words.number(many)}位顾客"
+        narrowed = True
     if spec.where.get(Dimension.SEGMENT):
         seg_en, seg_zh, found = _join(shop, spec, Dimension.SEGMENT)
         used += found
@@ -173,6 +199,8 @@ def _what(shop: Shop, spec: Measure) -> tuple[Called, tuple[str, ...]]:
         what_en = f"{what_en} ({brand_en})" if what_en else f"{brand_en} products"
         what_zh = f"{what_zh}（{brand_zh}）" if what_zh else f"{brand_zh}商品"
         used += found
+    if spec.where.get(Dimension.QUERY):
+        return measure_events.searched_for(spec), tuple(used)
     return Called(what_en, what_zh), tuple(used)
 
 
@@ -196,6 +224,8 @@ def statement(shop: Shop, quantity: Quantity, s: Scope, value: float) -> Mapping
     v = shown(shop, quantity, value)
     if not s.narrowed and quantity in _SUMS:
         s = replace(s, who=Called("all customers together", "全体顾客"))
+    if quantity in EVENTS:
+        return measure_events.statement(shop, quantity, s, v, noun_of(shop, quantity).unit_en(value).strip())
     who, what_en, what_zh = _upper(s.who.en), s.what.en, s.what.zh
     on_en = f" on {what_en}" if what_en else ""
     of_en = f" of {what_en}" if what_en else ""
@@ -218,7 +248,7 @@ def statement(shop: Shop, quantity: Quantity, s: Scope, value: float) -> Mapping
                 zh=f"{s.who.zh}{when_zh}共到店{v}次{with_zh}。",
             )
         case Quantity.CUSTOMERS:
-            if s.who.en.startswith(("customer ", "customers ")) and s.named:
+            if s.named:
                 return _buyers_among(s, v)
             noun = s.who.en.replace("customers", "customer", 1) if value == 1 else s.who.en
             return both(en=f"{v} {noun} bought {what_en or 'something'} {when_en}.",
@@ -253,6 +283,8 @@ def statement(shop: Shop, quantity: Quantity, s: Scope, value: float) -> Mapping
                 en=f"{v} {noun} received {got}{for_en} {when_en}.",
                 zh=f"{when_zh}共有{v}位{s.who.zh}收到{for_zh}{s.campaign.zh or '营销活动'}。",
             )
+        case _:
+            raise AssertionError(f"no sentence for {quantity}")
 
 
 def bought_both(shop: Shop, spec: Measure, count: float) -> Mapping[str, str]:

@@ -41,8 +41,8 @@ def category(shop: Shop, key: str) -> Called:
 
 def product(shop: Shop, product_id: str) -> Called:
     """Return the displayed name of a product with its id, which alone is unique."""
-    name = label(shop.product_name(product_id))
-    return Called(f"{name} (#{product_id})", f"{name}（#{product_id}）")
+    name = called(shop.name("product", product_id))
+    return Called(f"{name.en} (#{product_id})", f"{name.zh}（#{product_id}）")
 
 
 def campaign(shop: Shop, key: str) -> Called:

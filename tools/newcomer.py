@@ -20,7 +20,7 @@ Line = Mapping[str, str]
 def question(shop: Shop, category: str) -> Line:
     """Return the question whether somebody buys a category regularly."""
     name = names.category(shop, category)
-    return both(en=f"Do you buy {name.en} regularly?", zh=f"您经常买{name.zh}吗？")
+    return both(en=f"Do you buy {name.en} regularly?", zh=f"您平时常买{name.zh}这类商品吗？")
 
 
 def newcomer(shop: Shop, found: Newcomer, answered: int = 0) -> list[Line]:

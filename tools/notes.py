@@ -74,9 +74,9 @@ def read(shop: Shop, customer: str, **which: Any) -> list[Note]:
         raise refused(error, customer) from error
 
 
-def quote(text: str) -> str:
+def quote(text: str, longest: int = _LONGEST) -> str:
     """Return somebody's words as plain text on one line, in quotation marks that they cannot close."""
-    return f"“{words.label(text.translate(_MARKS), _LONGEST)}”"
+    return f"“{words.label(text.translate(_MARKS), longest)}”"
 
 
 def fact(shop: Shop, note: Note) -> Fact:
@@ -85,7 +85,7 @@ def fact(shop: Shop, note: Note) -> Fact:
     en, zh = (words.day(note.day, language) for language in words.LANGUAGES)
     text, shown = {}, ()
     if note.kind == "offered":
-        called = [_product(shop, p) for p in note.products]
+        called = [product(shop, p) for p in note.products]
         shown = tuple(n for c in called for n in c.all)
         text = both(
             en=f"On {en} {who.en} was offered {words.listing((c.en for c in called), 'en')} (note {note.id}).",
@@ -127,7 +127,7 @@ def _all(shop: Shop, customer: str, shown: int) -> Fact:
     )  # fmt: skip
 
 
-def _product(shop: Shop, product_id: str) -> names.Called:
+def product(shop: Shop, product_id: str) -> names.Called:
     """Return a product's name; one that a later build no longer knows goes by its id."""
     try:
         return names.product(shop, product_id)
@@ -137,10 +137,10 @@ def _product(shop: Shop, product_id: str) -> names.Called:
 
 def _plain(shop: Shop, product_id: str) -> Mapping[str, str] | None:
     try:
-        name = words.label(shop.product_name(product_id))
+        name = names.called(shop.name("product", product_id))
     except Unknown:
         return None
-    return both(en=name, zh=name)
+    return both(en=name.en, zh=name.zh)
 
 
 def refused(error: NoteRefused, customer: str) -> CannotDo:

@@ -89,12 +89,13 @@ def _things(shop: Shop, customer: str, order: str) -> Mapping[str, str]:
         " AND product_id IS NOT NULL GROUP BY product_id ORDER BY sum(amount) DESC, product_id",
         [customer, order],
     )
-    told = list(dict.fromkeys(words.label(shop.product_name(str(product))) for product, _ in rows))
+    told = list(dict.fromkeys(names.called(shop.name("product", str(product))) for product, _ in rows))
     shown, more = told[:_THINGS], len(told) - _THINGS
+    en, zh = ([one[language] for one in shown] for language in ("en", "zh"))
     if more > 0:
         rest = f"{words.number(more)} more {'thing' if more == 1 else 'things'}"
-        return both(en=f"{', '.join(shown)} and {rest}", zh=f"{'、'.join(shown)}等{len(told)}样商品")
-    return both(en=words.listing(shown, "en"), zh=words.listing(shown, "zh"))
+        return both(en=f"{', '.join(en)} and {rest}", zh=f"{'、'.join(zh)}等{len(told)}样商品")
+    return both(en=words.listing(en, "en"), zh=words.listing(zh, "zh"))
 
 
 def _return(shop: Shop, customer: str) -> list[Told]:

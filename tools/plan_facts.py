@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from customers.recommend.plan import Contact, Plan, Terms
@@ -21,11 +21,11 @@ UNITS = {"plan": "customers", "plan_buyers": "customers", "plan_return": "money"
 
 def result(
     shop: Shop, target: names.Called, category: str | None, product: str | None, segment: str | None,
-    given: Mapping[str, Any],
+    given: Mapping[str, Any], among: Collection[str] | None = None,
 ) -> ToolResult:  # fmt: skip
     """Plan under the given terms and return the plan's sentences, then its best customers."""
     terms = Terms(**given)
-    plan = shop.campaign_plan(terms, category=category, product_id=product, segment_id=segment)
+    plan = shop.campaign_plan(terms, category=category, product_id=product, segment_id=segment, among=among)
     said = sentences(plan, target, shop.info.currency)
     if not plan.contacts:
         raise CannotDo(said[0][2])

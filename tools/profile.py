@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from customers.errors import NotBuilt
 from customers.values import Profile
-from tools import names, notes, outlook, words
+from tools import names, notes, outlook, said, words
 from tools.base import Access, CannotDo, Fact, ToolResult
 from tools.words import both
 
@@ -62,6 +62,7 @@ class ProfileTool:
             "visits": _visits(profile),
             "tastes": _tastes(shop, profile),
             "said": [] if talk else _said(shop, profile),
+            "written": [] if talk else said.latest(shop, profile.customer_id),
             "attributes": _attributes(shop, profile),
             "next": _next(profile),
             "next order": outlook.next_order(profile),
@@ -225,7 +226,7 @@ def _said(shop: Shop, p: Profile) -> list[Fact]:
     except NotBuilt:  # built before there were labels
         return []
     who = _who(p)
-    said = {kind: [label for label in found if label.kind == kind] for kind in ("need", "opinion")}
+    labels_of = {kind: [label for label in found if label.kind == kind] for kind in ("need", "opinion")}
     told = {
         "need": both(en=f"{_cap(who.en)} searched for {{}}.", zh=f"{who.zh}搜索过：{{}}。"),
         "opinion": both(en=f"Reviews of {who.en}: {{}}.", zh=f"{who.zh}的评价：{{}}。"),
@@ -237,7 +238,7 @@ def _said(shop: Shop, p: Profile) -> list[Fact]:
                  zh=told[kind]["zh"].format("；".join(label.name.zh for label in labels))),
             names=tuple(name for label in labels for name in (label.name.en, label.name.zh)), quoted=True,
         )
-        for kind, labels in said.items() if labels
+        for kind, labels in labels_of.items() if labels
     ]  # fmt: skip
 
 

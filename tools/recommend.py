@@ -83,13 +83,13 @@ def _lead(
         return both(en=f"For {who.en}{in_en}, other than {left.en}{bought_en}:",
                     zh=f"为{who.zh}推荐{bought_zh}{left.zh}以外的{in_zh}商品：")  # fmt: skip
     new_en, new_zh = (", not bought before", "没买过的") if new_only else ("", "")
-    in_en, in_zh = (f", in {inside.en}", f"{inside.zh}类") if inside else ("", "")
+    in_en, in_zh = (f", in {inside.en}", f"{inside.zh.removesuffix('类')}类") if inside else ("", "")
     return both(en=f"For {who.en}{in_en}{new_en}:", zh=f"为{who.zh}推荐{new_zh}{in_zh}商品：")
 
 
 def _plain(shop: Shop, rec: Recommendation) -> Mapping[str, str]:
-    name = words.label(shop.product_name(rec.product_id))
-    return both(en=name, zh=name)
+    name = names.called(shop.name("product", rec.product_id))
+    return both(en=name.en, zh=name.zh)
 
 
 def _nothing(

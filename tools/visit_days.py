@@ -24,7 +24,8 @@ _QUERY = """
     SELECT customer_id, count(DISTINCT trip) AS trips, sum(amount) AS spend, bool_and(list_contains(?, isodow(ts))) AS only
     FROM (SELECT customer_id, ts, amount, coalesce(basket_id, ts::DATE::VARCHAR) AS trip FROM events
           WHERE kind = 'purchase' AND customer_id IS NOT NULL AND ts >= ? AND ts < ?
-            AND (? IS NULL OR customer_id IN (SELECT customer_id FROM customer_segments WHERE segment_id = ?)))
+            AND (? IS NULL OR customer_id IN (SELECT customer_id FROM customer_segments WHERE segment_id = ?))
+            AND (? IS NULL OR customer_id IN (SELECT unnest(?::VARCHAR[]))))
     GROUP BY customer_id ORDER BY trips DESC, spend DESC, customer_id"""
 
 
@@ -39,6 +40,7 @@ class VisitDaysTool:
         "days": {"type": "string", "enum": list(_DAYS)},
         "segment": {"type": "string", "x-entity": "segment"},
         "n": {"type": "integer", "x-count": True},
+        "among": {"type": "array", "x-among": True, "x-derived": True},
         "start": {"type": "string", "x-period": "start"},
         "end": {"type": "string", "x-period": "end"},
         "amount": {"type": "object", "x-amount": True},
@@ -51,13 +53,15 @@ class VisitDaysTool:
         days, where = _DAYS[str(args["days"])]
         first = date.fromisoformat(args["start"]) if args.get("start") else shop.info.first_day
         last = date.fromisoformat(args["end"]) if args.get("end") else shop.info.last_day
-        amount, segment = Amount.of(args.get("amount")), args.get("segment")
+        amount, segment, among = Amount.of(args.get("amount")), args.get("segment"), args.get("among")
         if amount is None or amount.unit not in ("baskets", ""):
             amount = Amount(LEAST, None, unit="baskets")
-        rows = shop.query(_QUERY, [list(days), first, last + timedelta(days=1), segment, segment])
+        rows = shop.query(
+            _QUERY, [list(days), first, last + timedelta(days=1), segment, segment, among, among]
+        )
         there = [row for row in rows if amount.holds(float(row[1]))]
         only = [row for row in there if row[3]]
-        facts = [_count(shop, where, amount, (first, last), segment, len(only), len(there))]
+        facts = [_count(shop, where, amount, (first, last), segment, among, len(only), len(there))]
         shown = only[: max(1, min(int(args.get("n") or 5), 50))]
         facts += [
             _one(shop, rank, str(key), int(trips), float(spend))
@@ -72,18 +76,20 @@ def _count(
     amount: Amount,
     between: tuple[date, date],
     segment: str | None,
+    among: Any,
     only: int,
     there: int,
 ) -> Fact:
     when = {lang: words.period(*between, lang) for lang in words.LANGUAGES}
     of = names.called(shop.name("segment", segment)) if segment else None
     in_en, in_zh = (f" of the segment “{of.en}”", f"“{of.zh}”分群中") if of else ("", "")
+    these_en, these_zh = ("these ", "这") if among else ("", "")
     many = words.plural(only, "customer")
     return Fact(
         f"customers who came only {where['en']}", "customers", only, "customers",
         both(
-            en=f"{many}{in_en} came only {where['en']} {when['en']}, of {words.number(there)} with {_trips_en(amount)}.",
-            zh=f"{when['zh']}，{in_zh}到店{_trips_zh(amount)}的{words.number(there)}位顾客中，有{words.number(only)}位只在{where['zh']}来。",
+            en=f"{many}{in_en} came only {where['en']} {when['en']}, of {these_en}{words.number(there)} with {_trips_en(amount)}.",
+            zh=f"{when['zh']}，{in_zh}到店{_trips_zh(amount)}的{these_zh}{words.number(there)}位顾客中，有{words.number(only)}位只在{where['zh']}来。",
         ),
         period=when["en"], names=of.all if of else (),
     )  # fmt: skip

@@ -17,6 +17,9 @@ _INLINE = re.compile(
 )
 _BULLET = re.compile(r"\s*[-*•]\s+")
 _NUMBER = re.compile(r"\s*\d{1,3}[.)]\s+")
+_ROW = re.compile(r"\s*\|.*\|\s*$")
+_RULE = re.compile(r"[\s|:-]+")
+_CELLS = re.compile(r"(?<!\\)\|")
 _HEADING = re.compile(r"#{1,6}\s+")
 
 
@@ -47,7 +50,7 @@ def _citation(n: str) -> str:
 
 
 def answer(text: str) -> str:
-    """Return an answer's Markdown as HTML in one line: paragraphs, lists and what `inline` knows.
+    """Return an answer's Markdown as HTML in one line: paragraphs, lists, tables and what `inline` knows.
 
     Entities are resolved first: the agent may have escaped its data for HTML already.
     """
@@ -67,6 +70,8 @@ def answer(text: str) -> str:
 
 
 def _block(line: str) -> tuple[str, str]:
+    if _ROW.match(line):
+        return "table", line.strip()
     for kind, pattern in (("ul", _BULLET), ("ol", _NUMBER), ("h", _HEADING)):
         found = pattern.match(line)
         if found:
@@ -77,9 +82,17 @@ def _block(line: str) -> tuple[str, str]:
 def _html_of(kind: str, lines: list[str]) -> str:
     if kind in ("ul", "ol"):
         return f"<{kind}>" + "".join(f"<li>{inline(line)}</li>" for line in lines) + f"</{kind}>"
+    if kind == "table" and len(lines) > 1 and _RULE.fullmatch(lines[1]):
+        head, *rows = (_CELLS.split(line)[1:-1] for line in (lines[0], *lines[2:]))
+        body = "".join(f"<tr>{_cells(row, 'td')}</tr>" for row in rows)
+        return f'<div class="rows"><table><thead><tr>{_cells(head, "th")}</tr></thead><tbody>{body}</tbody></table></div>'
     if kind == "h":
         return "".join(f"<p><strong>{inline(line)}</strong></p>" for line in lines)
     return "<p>" + "<br>".join(inline(line) for line in lines) + "</p>"
+
+
+def _cells(row: list[str], tag: str) -> str:
+    return "".join(f"<{tag}>{inline(cell.strip())}</{tag}>" for cell in row)
 
 
 # What could still begin a tag, an image, a link, a reference or a formula.

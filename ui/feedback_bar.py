@@ -19,11 +19,17 @@ from customers.errors import CustomersError
 from customers.recommend import plan_file
 from customers.recommend.plan import Terms
 from customers.stores.feedback import Action, FeedbackEvent
-from customers.values import Name
+from tools import TOOLS
 from tools.audience import TERMS
+from tools.base import CannotDo
 from ui.escape import inert
 from ui.texts import text
 
+AT_RISK = (
+    "rank", "customer_id", "chance_to_leave", "days_since_last", "usual_days_between", "usual_spend_30_days", "segment",
+)  # fmt: skip
+LISTS = ("absent", "bought_not", "stopped_buying", "visit_days")
+LISTED = ("rank", "customer_id", "trips", "spend", "last_visit", "segment")
 ACTIONS: tuple[Action, ...] = ("clicked", "bought", "dismissed", "never")
 
 
@@ -89,7 +95,7 @@ class FeedbackBar:
     # what is shown -------------------------------------------------------------------------
     def after(self, reply: Reply | None) -> dict[Any, Any]:
         """Return the bar after an answer; that its offers were shown is kept."""
-        offers, path = self._offers(reply), self._plan(reply)
+        offers, path = self._offers(reply), self._plan(reply) or self._at_risk(reply) or self._listed(reply)
         choices = [(name, key) for key, name in offers.products] if offers else []
         return {
             self.offers: offers,
@@ -105,7 +111,7 @@ class FeedbackBar:
         customers = [s.args.get("customer") for s in reply.steps if s.tool == "recommend"]
         if len(customers) != 1 or not isinstance(customers[0], str):
             return None  # offers for several customers at once: whose they are cannot be told
-        products = tuple((o.product_id, f"{o.name} #{o.product_id}") for o in reply.recommendations)
+        products = tuple((o.product_id, o.name) for o in reply.recommendations)
         offers = Offers(customers[0], products, uuid.uuid4().hex)
         try:
             self.store.record_all(
@@ -149,11 +155,50 @@ class FeedbackBar:
         if not given or not (category or product):
             return None
         try:
-            plan = self.shop.campaign_plan(Terms(**given), category, product, args.get("segment"))
+            plan = self.shop.campaign_plan(
+                Terms(**given), category, product, args.get("segment"), args.get("among")
+            )
         except CustomersError:
             return None  # the answer said why
-        named = self.shop.product_name(product) if product else ""
-        target = self.shop.name("category", category) if category else Name(named, named)
-        path = self._folder / f"plan-{uuid.uuid4().hex[:8]}.csv"
-        plan_file.write(path, plan_file.render(plan, target, self.shop.segment_names()))
+        target = self.shop.name(*(("category", category) if category else ("product", str(product))))
+        return self._written("plan", plan_file.render(plan, target, self.shop.segment_names()))
+
+    def _at_risk(self, reply: Reply | None) -> str | None:
+        """Write all customers at risk of an answer that listed the first of them, and return where."""
+        step = next((s for s in reply.steps if s.tool == "at_risk"), None) if reply else None
+        if step is None:
+            return None
+        try:
+            found = TOOLS["at_risk"].run(self.shop, step.args).full
+        except CannotDo:
+            return None  # the answer said why
+        segments = self.shop.segment_names()
+        rows = [
+            (rank, one.customer_id, f"{one.chance:.4f}", one.away, one.gap, f"{one.usual:.2f}",
+             segments.get(one.customer_id, ""))
+            for rank, one in enumerate(found, 1)
+        ]  # fmt: skip
+        return self._written("at-risk", plan_file.table(AT_RISK, rows)) if rows else None
+
+    def _listed(self, reply: Reply | None) -> str | None:
+        """Write all customers of an answer that listed the first of them, and return where."""
+        step = next((s for s in reply.steps if s.tool in LISTS), None) if reply else None
+        if step is None:
+            return None
+        try:
+            found = TOOLS[step.tool].run(self.shop, step.args).found.get("customer", ())
+        except (CannotDo, CustomersError):
+            return None  # the answer said why
+        query = "SELECT customer_id, baskets, spend, last_day FROM customer_summary WHERE list_contains(?, customer_id)"
+        told = {str(key): rest for key, *rest in self.shop.query(query, [list(found)])}
+        segments = self.shop.segment_names()
+        rows = [
+            (rank, who, told[who][0], f"{told[who][1]:.2f}", told[who][2], segments.get(who, ""))
+            for rank, who in enumerate(found, 1) if who in told
+        ]  # fmt: skip
+        return self._written("customers", plan_file.table(LISTED, rows)) if rows else None
+
+    def _written(self, name: str, content: str) -> str:
+        path = self._folder / f"{name}-{uuid.uuid4().hex[:8]}.csv"
+        plan_file.write(path, content)
         return str(path)

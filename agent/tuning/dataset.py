@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent import conversation, lines
-from agent.conversation import Memory
 from agent.language import language_of
 from agent.link import Linker
+from agent.memory import Memory
 from agent.plan import Planner, named
 from agent.reading import read_question
 from agent.subject import Subject

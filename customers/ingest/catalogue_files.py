@@ -7,7 +7,7 @@ import ibis
 from customers.ingest import file_rules, parsing
 from customers.ingest.cleaning import DROPPED, NOTED, Report, Rule, clean, duplicated
 from customers.ingest.event_files import Counts, shown
-from customers.ingest.headers import PRODUCT_FIELDS
+from customers.ingest.headers import NAME_FIELDS, PRODUCT_FIELDS
 from customers.ingest.mapping import FileMapping
 from customers.ingest.raw import Raw
 from customers.ingest.values import complete, fields
@@ -85,6 +85,31 @@ def load_customers(
     rest = before.anti_join(merged, ["customer_id", "attribute"])
     store.replace("attributes", ibis.union(rest, merged))
     return _counts(report, source)
+
+
+def load_names(store: EventStore, report: Report, source: str, given: Table) -> None:
+    """Bring names in English and Chinese into `names`, those of products too; a language that is left empty keeps its
+    name. Call it once everything else of the load has its own names."""
+    rows = complete(given, NAME_FIELDS)
+    rows = rows.mutate(**{field: rows[field].cast("string").strip().nullif("") for field in NAME_FIELDS})
+    before = store.hold(store.table("names"))
+    products = store.table("products")
+    listed = products.select(kind=ibis.literal("product"), key="product_id", name_en="name", name_zh="name")
+    named = listed.anti_join(before, ["kind", "key"]).union(before.select(*listed.columns))
+    named = named.rename({f"old_{field}": field for field in NAME_FIELDS})
+    rows = duplicated(rows, ["kind", "key"])
+    rows = rows.left_join(named, [rows.kind == named.old_kind, rows.key == named.old_key])
+    rows = rows.mutate(unknown=rows.old_key.isnull())
+    kept = clean(store, report, source, rows, file_rules.NAME_RULES, NAME_FIELDS)
+    merged = store.hold(
+        kept.select(
+            "kind",
+            "key",
+            **{field: ibis.coalesce(kept[field], kept[f"old_{field}"]) for field in ("name_en", "name_zh")},
+        )
+    )
+    rest = before.anti_join(merged, ["kind", "key"])
+    store.replace("names", ibis.union(rest, merged.select(*before.columns)))
 
 
 def _counts(report: Report, source: str) -> Counts:

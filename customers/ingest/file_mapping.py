@@ -10,8 +10,14 @@ FIELDS_OF = {
     "events": headers.EVENT_FIELDS,
     "products": headers.PRODUCT_FIELDS,
     "customers": headers.CUSTOMER_FIELDS,
+    "names": headers.NAME_FIELDS,
 }
-NEEDED = {"events": ("customer_id", "ts"), "products": ("product_id",), "customers": ("customer_id",)}
+NEEDED = {
+    "events": ("customer_id", "ts"),
+    "products": ("product_id",),
+    "customers": ("customer_id",),
+    "names": ("kind", "key"),
+}
 TIMES = ("year-first", "month-first", "day-first", "epoch-seconds", "epoch-milliseconds")
 
 
@@ -19,7 +25,7 @@ TIMES = ("year-first", "month-first", "day-first", "epoch-seconds", "epoch-milli
 class FileMapping:
     """How one file is read.
 
-    `path` its name; `table` "events", "products" or "customers"; `columns` schema field -> column
+    `path` its name; `table` "events", "products", "customers" or "names"; `columns` schema field -> column
     of the file; `kind` the event kind of every row where no column says it; `kinds` values of the
     kind column -> event kind; `time` how times are written (one of TIMES); `at` the day of every
     row (YYYY-MM-DD) where no column says when it was; `more_text` columns that follow the one of

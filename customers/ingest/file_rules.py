@@ -246,6 +246,15 @@ PRODUCT_RULES = [
     Rule("no_category", NOTED, "no category given", "缺少品类", lambda t: t.category.isnull()),
 ]
 
+NAME_RULES = [
+    Rule("missing_key", DROPPED, "no kind or no key", "缺少种类或键",
+         lambda t: t.kind.isnull() | t.key.isnull()),
+    Rule("no_name", DROPPED, "a name in neither language", "两种语言的名称都没有",
+         lambda t: t.name_en.isnull() & t.name_zh.isnull()),
+    Rule("unknown_key", DROPPED, "names nothing that the shop has", "店铺中没有所指的内容", lambda t: t.unknown),
+    Rule("duplicate", DROPPED, "named before in this file", "此前已命名", lambda t: t.duplicate),
+]  # fmt: skip
+
 ATTRIBUTE_RULES = [
     Rule("missing_customer", DROPPED, "no customer", "缺少客户", lambda t: t.customer_id.isnull()),
     Rule(

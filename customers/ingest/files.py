@@ -16,7 +16,7 @@ from pathlib import Path
 import ibis
 
 from customers.errors import BadInput
-from customers.ingest import event_files, loads, reading, refresh
+from customers.ingest import catalogue_files, event_files, loads, reading, refresh
 from customers.ingest.catalogue_files import add_mentioned, load_customers, load_products
 from customers.ingest.cleaning import DROPPED, NOTED, Report, add_malformed
 from customers.ingest.event_files import Counts, EventFile
@@ -24,11 +24,12 @@ from customers.ingest.loads import Given
 from customers.ingest.mapping import FileMapping, Mapping
 from customers.ingest.raw import Raw, read_file
 from customers.ingest.screening import screen
+from customers.ingest.values import fields
 from customers.ports import Progress
 from customers.stores import events
 from customers.stores.events import EventStore, Table
 
-_ORDER = {"products": 0, "customers": 1, "events": 2}
+_ORDER = {"products": 0, "customers": 1, "events": 2, "names": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +121,14 @@ class _Ingest:
         self.progress, self.waive = progress, waive
         self.report = Report()
         self.mentioned: list[Table] = []
+        self.names: list[tuple[str, Table]] = []
 
     def run(self, files: list[Given], unreadable: list[str], name: str | None) -> Loaded:
-        known = [file for file in files if not self.waive and loads.is_loaded(self.store, file)]
+        # Names are read every time: what they name may have come since.
+        known = [
+            file for file in files
+            if not self.waive and file.entry.table != "names" and loads.is_loaded(self.store, file)
+        ]  # fmt: skip
         todo = [file for file in files if file not in known]
         read = [(file, found) for file in todo if (found := self._read(file, unreadable)) is not None]
         unchanged = tuple(file.path.name for file in known)
@@ -168,6 +174,9 @@ class _Ingest:
             counts, mentioned = event_files.load(self.store, self.report, found, self.waive)
             if mentioned is not None:
                 self.mentioned.append(mentioned)
+        elif file.entry.table == "names":
+            self.names.append((file.source, fields(found.table, file.entry)))
+            counts = Counts(found.rows, found.rows)
         else:
             load = load_products if file.entry.table == "products" else load_customers
             counts = load(self.store, self.report, file.source, found, file.entry, self.waive)
@@ -196,6 +205,8 @@ class _Ingest:
             self.store, ibis.union(*touched, distinct=True) if len(touched) > 1 else touched[0]
         )
         refresh.write_names(self.store)
+        for source, given in self.names:
+            catalogue_files.load_names(self.store, self.report, source, given)
         refresh.write_shop(self.store, name, self.mapping.currency)
         for line in unreadable:
             path, _, reason = line.partition(": ")

@@ -32,6 +32,9 @@ def guess_file(found: Sample) -> FileMapping:
 
     Raises BadInput where what it needs cannot be found in it.
     """
+    if names := _names_of(found):
+        left = tuple(column for column in found.columns if column not in names.values())
+        return FileMapping(found.path.name, "names", names, left_out=left)
     table, columns, at = _guess_table(found)
     kind, kinds = _guess_kind(found, columns) if table == "events" else (None, {})
     if kind in _OF_PRODUCTS and "product_id" not in columns:
@@ -61,6 +64,12 @@ def guess_file(found: Sample) -> FileMapping:
         attributes=attributes,
         left_out=tuple(left),
     )
+
+
+def _names_of(found: Sample) -> dict[str, str]:
+    """The columns of a file that tells what keys are called; {} for any other file."""
+    columns = {name: c for c in found.columns if (name := c.strip().lower()) in headers.NAME_FIELDS}
+    return columns if {"kind", "key"} <= columns.keys() and columns.keys() & {"name_en", "name_zh"} else {}
 
 
 @lru_cache(maxsize=64)

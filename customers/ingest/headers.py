@@ -236,6 +236,7 @@ PRODUCT_FIELDS = (
     "product_id", "name", "department", "category", "type", "brand", "manufacturer", "size", "price",
 )  # fmt: skip
 CUSTOMER_FIELDS = ("customer_id",)
+NAME_FIELDS = ("kind", "key", "name_en", "name_zh")
 
 # Columns of a customer file that say who a person is, rather than what they are like.
 PERSONAL = (

@@ -127,7 +127,7 @@ def _parse(entry: Any, source: str) -> FileMapping:
     name = f"{source}, {entry['path']}"
     table = str(entry.get("table"))
     if table not in FIELDS_OF:
-        raise BadInput(f"{name}: table is {table!r}; write events, products or customers")
+        raise BadInput(f"{name}: table is {table!r}; write events, products, customers or names")
     parsed = FileMapping(
         path=str(entry["path"]),
         table=table,

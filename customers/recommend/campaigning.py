@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from customers.errors import BadInput, Unknown
 from customers.recommend import rules
 from customers.recommend.audience import exposure, fit_rate
-from customers.recommend.offers import Floats, Ints, Mask, Sales, read_offers, read_sales
+from customers.recommend.offers import HABITS, Floats, Ints, Mask, Sales, read_offers, read_sales
 from customers.recommend.plan import Plan, Terms, make_plan
 from customers.recommend.returns import FILE, Expected, Returns
 from customers.recommend.uplift import DAYS
@@ -42,6 +42,12 @@ class Campaigning:
         if path.exists():
             return Returns.load(path)
         return Returns().fit(self.sales, read_offers(self._con.cursor(), self.sales))
+
+    def habits(self, keys: Sequence[str]) -> Floats:
+        """`Sales.habits` of customers at the end of the data, shape (len(keys), columns); 0 for who never bought."""
+        sales = self.sales
+        told = np.vstack([sales.habits(sales.last_day + 1), np.zeros((1, len(HABITS)))])
+        return told[[sales.number.get(key, -1) for key in keys]]
 
     def plan(
         self,
@@ -148,9 +154,19 @@ def learn(con: duckdb.DuckDBPyConnection, version: Path) -> None:
     Returns().fit(sales, read_offers(con, sales)).save(version / FILE)
 
 
-def lookalikes(seeds: Collection[str], n: int, keys: Sequence[str], vectors: Floats) -> list[Alike]:
-    """Return the `n` customers most like the seeds and not among them, the most alike first: by a logistic regression
-    that tells the seeds from everybody, on behaviour vectors, shape (len(keys), dimensions). Raises Unknown for a seed
+def likeness(seeds: Mask, described: Floats) -> Floats:
+    """How alike each customer is to the seeds (0..1): by a logistic regression that tells the seeds from everybody on
+    what they are described by, shape (customers, columns)."""
+    # Each side weighs the same: a few seeds are not drowned by everybody else.
+    model = LogisticRegression(C=0.1, max_iter=500, class_weight="balanced").fit(described, seeds)
+    return model.predict_proba(described)[:, 1]
+
+
+def lookalikes(
+    seeds: Collection[str], n: int, keys: Sequence[str], vectors: Floats, habits: Floats
+) -> list[Alike]:
+    """Return the `n` customers most like the seeds and not among them, the most alike first (`likeness`), by behaviour
+    vectors (what they buy) and habits (how much, how often and how lately), a row a key each. Raises Unknown for a seed
     that is no customer and BadInput for fewer than five."""
     if n < 1:
         raise BadInput(f"n must be 1 or more, not {n}")
@@ -163,9 +179,7 @@ def lookalikes(seeds: Collection[str], n: int, keys: Sequence[str], vectors: Flo
         raise BadInput(f"a list of {int(mine.sum())} tells too little; give five customers or more")
     if mine.all():
         return []
-    # Each side weighs the same: a few seeds are not drowned by everybody else.
-    model = LogisticRegression(C=0.3, max_iter=500, class_weight="balanced").fit(vectors, mine)
-    score = model.predict_proba(vectors)[:, 1]
+    score = likeness(mine, np.hstack([vectors, habits]))
     others = np.flatnonzero(~mine)
     order = others[np.lexsort((others, -score[others]))][:n]
     return [Alike(str(keys[c]), float(score[c])) for c in order.tolist()]

@@ -27,6 +27,8 @@ NAMES = (
     "target_spend_90", "target_share", "target_products", "target_usual",
 )  # fmt: skip
 """The columns of `Sales.features` before the customers' traits, counts and money as log(1 + x)."""
+HABITS = NAMES[:8]
+"""The columns of `Sales.habits`: what `_own` tells."""
 PAST = ("sent_before", "bought_when_sent", "not_sent_before", "bought_when_not_sent")
 """What `Past.features` adds: earlier campaigns that were sent to the customer and that were not, and the share
 of each in which the customer bought what it was for."""
@@ -100,6 +102,15 @@ class Sales:
         own, history = self._own(day), self._past_contacts(day)
         told = [self.traits] if self.traits is not None else []
         return np.column_stack([*own, *history, *self._towards(target, day), *told])
+
+    def habits(self, day: int) -> Floats:
+        """How much, how often and how lately each customer had bought by a day, shape (customers, len(HABITS)): each
+        column with mean 0 and deviation 1 over the customers known by then."""
+        own, known = np.column_stack(self._own(day)), self.known(day)
+        if not known.any():
+            return np.zeros_like(own)
+        spread = own[known].std(axis=0)
+        return (own - own[known].mean(axis=0)) / np.where(spread > 0, spread, 1.0)
 
     def _own(self, day: int) -> list[Floats]:
         """Trips, money, recency, tenure and the share of list prices that was taken off."""

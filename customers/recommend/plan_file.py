@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from customers.errors import BadInput
@@ -41,6 +41,15 @@ def render(plan: Plan, target: Name, segments: Mapping[str, str]) -> str:
     return out.getvalue()
 
 
+def table(columns: Sequence[str], cells: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV text that no spreadsheet reads as formulas; None is an empty cell."""
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(columns)
+    rows.writerows([_plain(c) if isinstance(c, str) else c for c in row] for row in cells)
+    return out.getvalue()
+
+
 def write(path: Path, text: str) -> None:
     """Write CSV text whole or not at all, with the mark by which spreadsheets know it as UTF-8. Raises BadInput."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -60,8 +69,10 @@ def reason(contact: Contact, target: Name, learnt: bool) -> dict[str, str]:
         en, zh = [f"never bought {target.en}"], [f"从未买过{target.zh}"]
     else:
         trips = f"{contact.trips} trip{'s' if contact.trips != 1 else ''}"
-        en = [f"bought {target.en} on {trips}, last {contact.days_since} days before the data ends"]
-        zh = [f"买过{target.zh}{contact.trips}次，上次在数据截止日前{contact.days_since}天"]
+        ago = contact.days_since
+        last = f"{ago} day{'s' if ago != 1 else ''} before the data ends" if ago else "on the data's last day"
+        en = [f"bought {target.en} on {trips}, last {last}"]
+        zh = [f"买过{target.zh}{contact.trips}次，上次在数据截止{f'日前{ago}天' if ago else '当天'}"]
     if not learnt:
         en.append(f"{_percent(contact.buys_anyway)} likely to buy")
         zh.append(f"购买概率{_percent(contact.buys_anyway)}")

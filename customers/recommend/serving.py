@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 
 import duckdb
@@ -21,7 +21,7 @@ from customers.recommend.reasons import Reasons
 from customers.recommend.together import Pairings
 
 STALE_DAYS = 56
-ONE_A_TYPE = 5
+ONE_A_KIND = 5
 HORIZON = 30
 Why = Callable[[int], tuple[str, dict[str, float | str]]]
 
@@ -50,7 +50,8 @@ class Recommenders:
         exclude: Sequence[str] = (),
     ) -> list[v.Recommendation]:
         """Return up to `n` products, best first, none of `exclude`. Among the first five no two are of
-        one product type, unless a category is given or nothing else is left."""
+        one product type, of what was never bought of one category (who buys eggs is shown one other size of them, not
+        three), unless a category is given or nothing else is left."""
         customer = self._customer(customer_id)
         within = None if category is None else self._category(category)
         _positive(n)
@@ -59,7 +60,8 @@ class Recommenders:
             kept = ~np.isin(self._k.catalogue.products[product], list(exclude))
             product, score = product[kept], score[kept]
         if category is None:
-            chosen = _spread(product, self._k.catalogue.types, n)
+            kinds = self._k.catalogue.categories if new_only else self._k.catalogue.types
+            chosen = _spread(product, kinds, n)
             product, score = product[chosen], score[chosen]
         product, score = product[:n], score[:n]
         return self._offers(product, score, lambda item: self._reasons.of(customer, item))
@@ -212,8 +214,9 @@ class Recommenders:
         product_id: str | None = None,
         n: int = 20,
         segment_id: str | None = None,
+        among: Collection[str] | None = None,
     ) -> v.Audience:
-        """Return the `n` customers most likely to buy from the category, or the product, within
+        """Return the `n` customers (of `among`, where given) most likely to buy from the category, or the product, within
         30 days: by the category's preference model where there is one, else by the rate model of
         `recommend.audience`. `base_rate` is the share of all customers who bought it in the last 30
         days of the data."""
@@ -225,6 +228,10 @@ class Recommenders:
             exposed = exposure(self._k.tenure.astype(np.float64))
             probability = fit_rate(decayed, exposed).probability(decayed, exposed, HORIZON)
         eligible = self._members(segment_id)
+        if among is not None:
+            eligible = np.intersect1d(
+                eligible, [self._customers[c] for c in among if c in self._customers]
+            ).astype(np.int64)
         order = eligible[np.lexsort((eligible, -probability[eligible]))][:n]
         members = tuple(
             v.AudienceMember(
@@ -346,16 +353,16 @@ def _positive(n: int) -> None:
         raise BadInput(f"n must be 1 or more, not {n}.")
 
 
-def _spread(product: Ints, types: Ints, n: int) -> Ints:
-    """Positions of the first `n`, where the first `ONE_A_TYPE` are of different types if possible;
+def _spread(product: Ints, kinds: Ints, n: int) -> Ints:
+    """Positions of the first `n`, where the first `ONE_A_KIND` are of different kinds if possible;
     what was passed over comes right after them."""
     seen: set[int] = set()
     first: list[int] = []
-    for place, kind in enumerate(types[product].tolist()):
+    for place, kind in enumerate(kinds[product].tolist()):
         if kind not in seen:
             seen.add(kind)
             first.append(place)
-        if len(first) == min(n, ONE_A_TYPE):
+        if len(first) == min(n, ONE_A_KIND):
             break
     rest = np.setdiff1d(np.arange(len(product)), np.array(first, np.int64))
     return np.r_[np.array(first, np.int64), rest][:n]

@@ -217,6 +217,7 @@ def _write(partial: Path, folder: Path, world: World) -> dict[str, int]:
     written = {"simulated_products": len(shown), "simulated_customers": len(world.customers)}
     writing.write(partial / "simulated_products", shown, asked.format)
     writing.write(partial / "simulated_customers", world.customers, asked.format)
+    writing.write(partial / "simulated_names", truth.names(world), asked.format)
     robot = np.zeros(len(world.held.ids), dtype=bool)
     robot[world.held.robots] = True
     planted = []

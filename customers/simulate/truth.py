@@ -42,7 +42,7 @@ def tables(world: World) -> dict[str, Frame]:
         "searches": events["search"][["event_id", "query_type", "need"]],
         "robots": pd.DataFrame({"customer_id": world.held.ids[world.held.robots]}).astype(str),
         "accounts": _accounts(world),
-        "names": _names(world),
+        "names": names(world),
     }
 
 
@@ -177,7 +177,8 @@ def _accounts(world: World) -> Frame:
     return pd.DataFrame(pairs)
 
 
-def _names(world: World) -> Frame:
+def names(world: World) -> Frame:
+    """What departments, categories, types and brands are called in Chinese (kind, key, name_zh)."""
     types = world.shelves.types
     parts = [
         pd.DataFrame({"kind": kind, "key": types[kind], "name_zh": types[f"{kind}_zh"]}).drop_duplicates()
