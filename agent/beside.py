@@ -38,6 +38,11 @@ _REVIEWS = re.compile(r"\breview\w*|\brat(?:ed?|ings?)\b|\bthink\b|评[价论分
 _INQUIRIES = re.compile(
     r"\bcomplain\w*|\b(?:inquir|enquir)\w+|\bask\w*|\btickets?\b|投诉|抱怨|咨询|问|工单|吐槽", re.IGNORECASE
 )
+_COMES_IN = re.compile(
+    r"收到|接到|(?:刚刚?|又)(?:来|有)|\b(?:received|lodged|filed|(?:just|have)\s+(?:got|had))\b",
+    re.IGNORECASE,
+)
+"""A complaint that comes in now is for staff: nobody asks what was said before."""
 _BAD = pattern("beside_complaints")
 _SOUGHT = re.compile(
     r"\bsearch\w*\s+for\s+(.+?)(?=\s+(?:in|on|during|over|last|this|from|by|per|and|or|than|compared|more|most|least|since|between|at)\b"
@@ -179,6 +184,8 @@ def _by_something_else(
 def _said(subject: Subject) -> list[Item]:
     """ "What did customer 12 complain about?", "her reviews"."""
     text = subject.links.text
+    if _COMES_IN.search(text):
+        return []
     past, of = _WORDED["said"].search(text), _WORDED["said_of"].search(text) and not subject.at_hand
     if not subject.has("customer") or not (past or of) or _asks_for_figure(text):
         return []

@@ -32,6 +32,7 @@ def items(
         or _visit_days(subject)
         or _campaign(subject)
         or _vips(subject)
+        or _who_is(subject)
         or _at_risk(subject)
         or _of_the_list(subject)
         or _to_the_list(subject)
@@ -160,6 +161,18 @@ def _vips(subject: Subject) -> list[Item]:
     one = subject.has("customer") and not subject.at_hand
     asked = _asks_of_customers(subject) and _says("vips", subject) and plain and not one
     return [{"tool": "measure", "quantity": "spend", "by": "customer"}] if asked else []
+
+
+_WHO_IS = re.compile(
+    r"^\W*(?:and\s+)?(?:who(?:\s+is|\s+was|[’']s)|tell\s+me\s+about)\s+(?:the\s+)?customer\W*$|^\W*(?:介绍一下)?顾客(?:是谁)\W*$",
+    re.IGNORECASE,
+)
+
+
+def _who_is(subject: Subject) -> list[Item]:
+    """ "Who is the first customer?" of a list: its place is taken out of the text by then."""
+    one = len(subject.customers) == 1 and not subject.at_hand
+    return [{"tool": "profile", "about": "everything"}] if one and _WHO_IS.search(subject.links.text) else []
 
 
 def _asks_of_customers(subject: Subject) -> bool:
