@@ -16,7 +16,7 @@ from eval.truth import Truth, load_cases
 
 CASES = Path(__file__).parents[1] / "eval" / "cases" / "first.jsonl"
 TOOLS = {"profile", "explain_preference", "recommend", "similar_customers", "segments", "segment", "audience",
-         "search_products", "bought_with", "campaign", "measure"}  # fmt: skip
+         "search_products", "bought_with", "campaign", "measure", "changes"}  # fmt: skip
 
 PRODUCTS = [
     (10, 1, "GROCERY", "National", "COFFEE", "GROUND COFFEE", "12 OZ"),
